@@ -1,0 +1,1 @@
+"""The HTTP API's room; the server has no HTTP listener yet."""

@@ -1,0 +1,1 @@
+"""The dialplan: a pure router and the actions that its steps name."""

@@ -1,0 +1,1 @@
+"""Calls, their legs and records: the room where SIP and media meet."""
