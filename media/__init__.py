@@ -1,1 +1,1 @@
-"""Media: session descriptions, RTP ports, players and tones, and the engine that runs them."""
+"""The media engine: ports, relay, players, RTCP, tones; knows nothing of SIP signalling or of calls."""
