@@ -1,0 +1,60 @@
+"""The typed event log: every fact the system states, and its registry."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pbx.events.base import Envelope, Event, EventError, Unknown
+from pbx.events.call import CallAnswered, CallBridged, CallCreated, CallEnded, CallRouted, Checkpoint
+from pbx.events.leg import LegAnswered, LegEnded, LegMedia, LegRinging, LegStarted
+from pbx.events.node import NodeStarted, NodeStopping
+from pbx.events.registration import AuthenticationFailed, RegistrationChanged
+from pbx.events.wire import Wire
+
+EVENTS: Final[dict[int, type[Event]]] = {
+    NodeStarted.code: NodeStarted,
+    NodeStopping.code: NodeStopping,
+    CallCreated.code: CallCreated,
+    CallRouted.code: CallRouted,
+    CallAnswered.code: CallAnswered,
+    CallBridged.code: CallBridged,
+    CallEnded.code: CallEnded,
+    Checkpoint.code: Checkpoint,
+    LegStarted.code: LegStarted,
+    LegRinging.code: LegRinging,
+    LegAnswered.code: LegAnswered,
+    LegEnded.code: LegEnded,
+    LegMedia.code: LegMedia,
+    RegistrationChanged.code: RegistrationChanged,
+    AuthenticationFailed.code: AuthenticationFailed,
+}
+
+_WIRE: Final = Wire(EVENTS)
+encode: Final = _WIRE.encode
+decode: Final = _WIRE.decode
+
+__all__ = [
+    "EVENTS",
+    "AuthenticationFailed",
+    "CallAnswered",
+    "CallBridged",
+    "CallCreated",
+    "CallEnded",
+    "CallRouted",
+    "Checkpoint",
+    "Envelope",
+    "Event",
+    "EventError",
+    "LegAnswered",
+    "LegEnded",
+    "LegMedia",
+    "LegRinging",
+    "LegStarted",
+    "NodeStarted",
+    "NodeStopping",
+    "RegistrationChanged",
+    "Unknown",
+    "Wire",
+    "decode",
+    "encode",
+]
