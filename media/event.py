@@ -13,9 +13,10 @@ class BadMediaEvent(ValueError):
 class PortStats:
     """Counts of one port over its whole life (RFC 3550 §6.4, A.3, A.8).
 
-    `lost` is cumulative (expected - received, may be negative with duplicates); `fraction_lost` is lost / expected
-    over the whole life, 0..1; `jitter` is in timestamp units of `clock_rate`; `far_*` is what the far end last
-    reported about our stream. Times are CLOCK_MONOTONIC seconds, None when no packet came or went.
+    `lost` is cumulative (expected - received, may be negative with duplicates); `fraction_lost` is
+    lost / expected over the whole life, 0..1; `jitter` is in timestamp units of `clock_rate`; `far_*` is
+    what the far end last reported about our stream. Times are CLOCK_MONOTONIC seconds, None when no packet
+    came or went.
     """
 
     clock_rate: int = 8000
@@ -71,16 +72,20 @@ class PortLatched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayerFinished:
-    """A player has sent its last frame (never said of one that loops or was replaced)."""
+    """A player has sent its last frame (never said of one that loops or was replaced).
+
+    `error` says why nothing could be played (file missing, empty), None when all was played.
+    """
 
     port_id: int
     revision: int
     player_id: int
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortClosed:
-    """A released port is gone; `lost_worker` says that the counts began anew when its worker was restarted."""
+    """A released port is gone; `lost_worker`: its worker died, the counts began anew with the restart."""
 
     port_id: int
     revision: int
@@ -124,7 +129,7 @@ def _pack_latched(event: PortLatched) -> list[Any]:
 
 
 def _pack_finished(event: PlayerFinished) -> list[Any]:
-    return ["finished", event.port_id, event.revision, event.player_id]
+    return ["finished", event.port_id, event.revision, event.player_id, event.error]
 
 
 def _pack_closed(event: PortClosed) -> list[Any]:
@@ -142,7 +147,9 @@ def pack_event(event: PortLatched | PlayerFinished | PortClosed) -> list[Any]:
 
 _UNPACK: dict[str, Any] = {
     "latched": lambda p, r, host, port: PortLatched(port_id=p, revision=r, host=host, port=port),
-    "finished": lambda p, r, player: PlayerFinished(port_id=p, revision=r, player_id=player),
+    "finished": lambda p, r, player, error: PlayerFinished(
+        port_id=p, revision=r, player_id=player, error=error
+    ),
     "closed": lambda p, r, stats, lost: PortClosed(
         port_id=p, revision=r, stats=unpack_stats(stats), lost_worker=lost
     ),

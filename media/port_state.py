@@ -64,7 +64,7 @@ class Player:
 class PortState:
     """Everything a port shall do from now on; a put replaces the whole of it.
 
-    `remote_rtp`, `remote_rtcp`: addresses signalled by the far end (numeric host, port); None sends nothing there
+    `remote_rtp`, `remote_rtcp`: addresses signalled by the far end (numeric host, port); None sends nothing
     until a source has been latched (a None `remote_rtcp` means the RTP port plus one, RFC 3550 §11).
     `send`, `receive`: the directions the offer/answer exchange left open (hold closes them).
     `accept`: payload types that the far end may send; empty accepts any.
