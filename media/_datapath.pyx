@@ -1,0 +1,556 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Compiled data path: one relay thread without the interpreter lock moves the packets of all ports."""
+
+import os
+import threading
+from collections import deque
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy, memset
+
+from media._port cimport (
+    AF_INET, AF_INET6, BATCH, CLOCK_MONOTONIC, CNAME_BYTES, EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC,
+    EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLIN, EVENT_LATCHED, GUESSED, LATCH_AUTO, LATCH_OFF,
+    LATCH_STRICT, MAP_DROP, NOT_LATCHED, PR_SET_TIMERSLACK, SINK_PEER, SLOT_BYTES, TFD_CLOEXEC,
+    TFD_NONBLOCK, TFD_TIMER_ABSTIME, TIMER_ABSTIME, Address, Durable, Engine, Event, Player, Port,
+    clock_nanosleep, draw, epoll_create1, epoll_ctl, epoll_event, epoll_wait, eventfd, eventfd_read,
+    eventfd_write, family_of, htons, inet_ntop, inet_pton, itimerspec, monotonic_ns, port_of, prctl,
+    pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, same_address,
+    sched_yield, timerfd_create, timerfd_settime, timespec,
+)
+from media._reception cimport expected_of, received_of
+from media._relay cimport Sink, aim, drop_player, play_due, report, rtcp_ready, rtp_ready, sink_peer
+
+from media.event import PlayerFinished, PortClosed, PortLatched, PortStats
+from media.payload_map import PayloadFiles
+from media.port_state import BadPortState
+
+if sizeof(Durable) > SLOT_BYTES:
+    raise ImportError("media/_port.pxd: Durable outgrew SLOT_BYTES; raise it there and in media/datapath.py")
+
+cdef dict LATCHES = {"auto": LATCH_AUTO, "strict": LATCH_STRICT, "off": LATCH_OFF}
+
+
+cdef void lock(Engine* engine) noexcept nogil:
+    # The relay thread yields while somebody waits: a mutex alone may starve the waiting side.
+    engine.waiters += 1
+    pthread_mutex_lock(&engine.lock)
+    engine.waiters -= 1
+
+
+cdef void unlock(Engine* engine) noexcept nogil:
+    pthread_mutex_unlock(&engine.lock)
+
+
+cdef void set_timer(Engine* engine, uint64_t due_ns) noexcept nogil:
+    # Re-armed absolutely once a tick; edge-triggered in epoll, so it needs no read.
+    cdef itimerspec at
+    memset(&at, 0, sizeof(at))
+    at.it_value.tv_sec = due_ns // 1000000000
+    at.it_value.tv_nsec = due_ns % 1000000000
+    timerfd_settime(engine.timer_fd, TFD_TIMER_ABSTIME, &at, NULL)
+
+
+cdef void tick(Engine* engine) noexcept nogil:
+    # Players on their schedule, reports when due, and a count of who is talking.
+    cdef int index
+    cdef int active = 0
+    cdef Port* port
+    cdef uint64_t next_ns
+    for index in range(engine.players_used - 1, -1, -1):
+        if engine.players[index].player.due_ns <= engine.now_ns:
+            play_due(engine, engine.players[index])
+    if engine.now_ns >= engine.housekeeping_due_ns:
+        for index in range(engine.ports_used):
+            port = engine.ports[index]
+            if port.durable.packets_in and engine.now_ns - port.durable.last_in_ns < 1000000000:
+                active += 1
+            if engine.now_ns >= port.rtcp_due_ns:
+                report(engine, port, False)
+                # RFC 3550 §6.2: 0.5 to 1.5 of the interval, so that reports never march in step.
+                port.rtcp_due_ns = engine.now_ns + engine.rtcp_ns // 2 + draw(engine) % engine.rtcp_ns
+        engine.active = active
+        engine.housekeeping_due_ns = engine.now_ns + engine.housekeeping_ns
+    if engine.players_used:
+        next_ns = engine.now_ns - engine.now_ns % engine.tick_ns + engine.tick_ns
+        if next_ns > engine.housekeeping_due_ns:
+            next_ns = engine.housekeeping_due_ns
+    else:
+        next_ns = engine.housekeeping_due_ns
+    if engine.ports_used:
+        set_timer(engine, next_ns)
+
+
+cdef void serve_batch(Engine* engine, int count, const Sink* sinks) noexcept nogil:
+    cdef int index
+    cdef uint64_t tag
+    cdef Port* port
+    for index in range(count):
+        tag = engine.ready[index].data.u64
+        if tag == 0:
+            tick(engine)
+            continue
+        if tag == 1:
+            continue
+        port = <Port*><size_t>(tag & ~<uint64_t>1)
+        # A port that was closed after epoll reported it keeps its memory, but has no id.
+        if port.id == 0:
+            continue
+        if tag & 1:
+            rtcp_ready(engine, port)
+        else:
+            rtp_ready(engine, port, sinks)
+
+
+cdef void relay_loop(Engine* engine) noexcept nogil:
+    # One wake drains what is ready; above `gather_from` talking ports at most one wake per window.
+    cdef Sink[1] sinks
+    cdef timespec until
+    cdef uint64_t due_ns
+    cdef int count
+    sinks[0] = sink_peer
+    prctl(PR_SET_TIMERSLACK, 1000)
+    while not engine.stopping:
+        count = epoll_wait(engine.epoll_fd, engine.ready, BATCH, -1)
+        while engine.waiters:
+            sched_yield()
+        pthread_mutex_lock(&engine.lock)
+        engine.now_ns = monotonic_ns()
+        engine.wakes += 1
+        serve_batch(engine, count, sinks)
+        pthread_mutex_unlock(&engine.lock)
+        if engine.window_ns and engine.active >= engine.gather_from and count < BATCH:
+            due_ns = engine.now_ns + engine.window_ns
+            until.tv_sec = due_ns // 1000000000
+            until.tv_nsec = due_ns % 1000000000
+            clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL)
+
+
+cdef int parse_address(object pair, Address* out) except -1:
+    cdef bytes host
+    memset(out, 0, sizeof(Address))
+    if pair is None:
+        return 0
+    host = pair[0].encode("ascii", "replace")
+    number = pair[1]
+    if not 0 < number < 65536:
+        raise BadPortState(f"remote address {pair!r}: the port must be 1..65535")
+    if inet_pton(AF_INET, host, <uint8_t*>out + 4) == 1:
+        (<uint16_t*>out)[0] = AF_INET
+    elif inet_pton(AF_INET6, host, <uint8_t*>out + 8) == 1:
+        (<uint16_t*>out)[0] = AF_INET6
+    else:
+        memset(out, 0, sizeof(Address))
+        raise BadPortState(f"remote address {pair!r}: give a numeric IPv4 or IPv6 host")
+    (<uint16_t*>out)[1] = htons(number)
+    return 0
+
+
+cdef object host_of(const Address* address):
+    cdef char text[64]
+    cdef const uint8_t* raw = <const uint8_t*>address
+    cdef const void* host = raw + 4 if family_of(address) == AF_INET else raw + 8
+    if family_of(address) == 0 or inet_ntop(family_of(address), host, text, 64) == NULL:
+        return None
+    return text.decode("ascii")
+
+
+cdef object seconds_or_none(uint64_t at_ns):
+    return at_ns / 1e9 if at_ns else None
+
+
+cdef object stats_of(Port* port):
+    cdef Durable* d = port.durable
+    cdef int64_t expected = expected_of(&d.reception)
+    cdef int64_t lost = expected - received_of(&d.reception)
+    latched = host_of(&d.latched) if d.latched_by else None
+    return PortStats(
+        clock_rate=port.clock_rate,
+        packets_received=d.packets_in,
+        octets_received=d.octets_in,
+        packets_sent=d.packets_out,
+        octets_sent=d.octets_out,
+        expected=expected,
+        lost=lost,
+        fraction_lost=max(0.0, lost / expected) if expected else 0.0,
+        jitter=d.reception.jitter16 / 16.0,
+        rtt_ms=d.rtt_ns / 1e6 if d.rtt_ns else None,
+        far_lost=d.far_lost if d.far_reported else None,
+        far_fraction_lost=d.far_fraction / 256.0 if d.far_reported else None,
+        far_jitter=d.far_jitter if d.far_reported else None,
+        dropped_foreign=d.dropped_foreign,
+        dropped_malformed=d.dropped_malformed,
+        dropped_payload_type=d.dropped_payload_type,
+        dropped_send=d.dropped_send,
+        rtcp_received=d.rtcp_in,
+        rtcp_sent=d.rtcp_out,
+        latched_host=latched,
+        latched_port=port_of(&d.latched) if latched is not None else None,
+        ssrc_in=d.reception.ssrc if d.reception.known else None,
+        ssrc_out=d.ssrc if d.packets_out else None,
+        first_received_s=seconds_or_none(d.first_in_ns),
+        last_received_s=seconds_or_none(d.last_in_ns),
+        first_sent_s=seconds_or_none(d.first_out_ns),
+        last_sent_s=seconds_or_none(d.last_ns),
+    )
+
+
+cdef class CompiledDatapath:
+    """All ports of one worker; same contract as `media.datapath.Datapath`."""
+
+    cdef Engine* engine
+    cdef uint8_t[::1] memory
+    cdef dict ports
+    cdef dict awaited
+    cdef dict playing
+    cdef object files
+    cdef list spare
+    cdef object finished
+    cdef object thread
+
+    def __cinit__(self, *, memory, uint64_t seed, uint64_t relay_window_us=300, double silence_s=2.0,
+                  double rtcp_interval_s=5.0, int gather_from_calls=50):
+        cdef Engine* e
+        cdef epoll_event interest
+        self.memory = memory
+        self.ports = {}
+        self.awaited = {}
+        self.playing = {}
+        self.files = PayloadFiles()
+        self.spare = []
+        self.finished = deque()
+        self.thread = None
+        e = self.engine = <Engine*>calloc(1, sizeof(Engine))
+        if e == NULL:
+            raise MemoryError("media data path: no memory for the engine")
+        pthread_mutex_init(&e.lock, NULL)
+        e.random = seed | 1
+        e.silence_ns = <uint64_t>(silence_s * 1e9)
+        e.rtcp_ns = <uint64_t>(rtcp_interval_s * 1e9)
+        e.window_ns = relay_window_us * 1000
+        e.gather_from = 2 * gather_from_calls
+        e.tick_ns = 5000000
+        e.housekeeping_ns = min(<uint64_t>100000000, e.rtcp_ns // 4)
+        e.epoll_fd = epoll_create1(EPOLL_CLOEXEC)
+        e.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)
+        e.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
+        e.event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
+        if e.epoll_fd < 0 or e.timer_fd < 0 or e.wake_fd < 0 or e.event_fd < 0:
+            raise OSError("media data path: epoll, timerfd or eventfd refused; raise the open file limit")
+        interest.events = EPOLLIN | EPOLLET
+        interest.data.u64 = 0
+        epoll_ctl(e.epoll_fd, EPOLL_CTL_ADD, e.timer_fd, &interest)
+        interest.data.u64 = 1
+        epoll_ctl(e.epoll_fd, EPOLL_CTL_ADD, e.wake_fd, &interest)
+
+    def __dealloc__(self):
+        cdef int index
+        cdef Engine* e = self.engine
+        if e == NULL:
+            return
+        for index in range(e.ports_used):
+            free(e.ports[index])
+        for pointer in self.spare:
+            free(<void*><size_t>pointer)
+        free(e.ports)
+        free(e.players)
+        free(e.events)
+        pthread_mutex_destroy(&e.lock)
+        free(e)
+
+    @property
+    def event_fd(self):
+        """An eventfd that is readable while events wait."""
+        return self.engine.event_fd
+
+    def start(self):
+        """Start the relay thread."""
+        self.thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        with nogil:
+            relay_loop(self.engine)
+
+    def stop(self):
+        """Close every port, end the relay thread and close all descriptors."""
+        for port_id in list(self.ports):
+            self.close(port_id)
+        self.engine.stopping = 1
+        eventfd_write(self.engine.wake_fd, 1)
+        if self.thread is not None:
+            self.thread.join()
+        for fd in (self.engine.epoll_fd, self.engine.timer_fd, self.engine.wake_fd, self.engine.event_fd):
+            os.close(fd)
+
+    cdef Port* find(self, port_id) except NULL:
+        pointer = self.ports.get(port_id)
+        if pointer is None:
+            raise KeyError(port_id)
+        return <Port*><size_t>pointer
+
+    cdef int room(self) except -1:
+        cdef Engine* e = self.engine
+        cdef int wanted = 2 * e.ports_room if e.ports_room else 64
+        if e.ports_used < e.ports_room:
+            return 0
+        lock(e)
+        e.ports = <Port**>realloc(e.ports, wanted * sizeof(void*))
+        e.players = <Port**>realloc(e.players, wanted * sizeof(void*))
+        e.ports_room = wanted
+        unlock(e)
+        if e.ports == NULL or e.players == NULL:
+            raise MemoryError(f"media data path: no memory for {wanted} ports")
+        return 0
+
+    def open(self, uint64_t port_id, int rtp_fd, int rtcp_fd, uint64_t slot):
+        """Take over two bound UDP sockets as port `port_id`; `slot` is its place in the shared memory."""
+        cdef Engine* e = self.engine
+        cdef Port* port
+        cdef Durable* d
+        cdef epoll_event interest
+        if port_id in self.ports or port_id == 0:
+            raise ValueError(f"port {port_id} is open already; ids are never used twice")
+        if (slot + 1) * SLOT_BYTES > <uint64_t>self.memory.shape[0]:
+            raise ValueError(f"port {port_id}: slot {slot} lies outside the shared memory")
+        self.room()
+        if self.spare:
+            port = <Port*><size_t>self.spare.pop()
+        else:
+            port = <Port*>calloc(1, sizeof(Port))
+            if port == NULL:
+                raise MemoryError("media data path: no memory for a port")
+        lock(e)
+        memset(port, 0, sizeof(Port))
+        d = <Durable*>&self.memory[slot * SLOT_BYTES]
+        if d.owner != port_id:
+            memset(d, 0, sizeof(Durable))
+            d.owner = port_id
+            d.ssrc = <uint32_t>(draw(e) >> 32)
+        port.id = port_id
+        port.durable = d
+        port.rtp_fd = rtp_fd
+        port.rtcp_fd = rtcp_fd
+        port.clock_rate = 8000
+        port.player.index = -1
+        port.packets_reported = d.packets_out
+        e.now_ns = monotonic_ns()
+        # RFC 3550 §6.2: the first report comes after half the interval, spread as all others.
+        port.rtcp_due_ns = e.now_ns + e.rtcp_ns // 4 + draw(e) % (e.rtcp_ns // 2)
+        port.index = e.ports_used
+        e.ports[e.ports_used] = port
+        e.ports_used += 1
+        interest.events = EPOLLIN
+        interest.data.u64 = <uint64_t><size_t>port
+        epoll_ctl(e.epoll_fd, EPOLL_CTL_ADD, rtp_fd, &interest)
+        interest.data.u64 |= 1
+        epoll_ctl(e.epoll_fd, EPOLL_CTL_ADD, rtcp_fd, &interest)
+        if e.ports_used == 1:
+            e.housekeeping_due_ns = e.now_ns + e.housekeeping_ns
+            set_timer(e, e.housekeeping_due_ns)
+        unlock(e)
+        self.ports[port_id] = <size_t>port
+        for waiting in self.awaited.pop(port_id, ()):
+            if waiting in self.ports:
+                self.join(self.find(waiting), port_id)
+
+    cdef int join(self, Port* port, peer_id) except -1:
+        pointer = self.ports.get(peer_id)
+        lock(self.engine)
+        if pointer is None:
+            port.sinks &= ~<uint32_t>SINK_PEER
+            port.peer = NULL
+            port.peer_id = 0
+        else:
+            port.peer = <Port*><size_t>pointer
+            port.peer_id = peer_id
+            port.sinks |= SINK_PEER
+        unlock(self.engine)
+        if pointer is None and peer_id is not None:
+            self.awaited.setdefault(peer_id, set()).add(port.id)
+        return 0
+
+    def put(self, uint64_t port_id, uint64_t revision, state):
+        """Make `state` the port's state; an old revision changes nothing. Raises KeyError, BadPortState."""
+        cdef Engine* e = self.engine
+        cdef Port* port = self.find(port_id)
+        cdef Address rtp, rtcp
+        cdef uint8_t[128] payload_map
+        cdef uint32_t[4] accept
+        cdef int number
+        cdef bytes cname = state.cname.encode()[:CNAME_BYTES]
+        cdef size_t cname_length = len(cname)
+        cdef const char* cname_text = cname
+        cdef uint32_t clock_rate = state.clock_rate
+        cdef bint send = state.send
+        cdef bint receive = state.receive
+        cdef int latching = LATCHES[state.latch]
+        if revision <= port.revision:
+            return
+        parse_address(state.remote_rtp, &rtp)
+        parse_address(state.remote_rtcp, &rtcp)
+        if not 1000 <= clock_rate <= 384000:
+            raise BadPortState(f"port {port_id}: clock rate {clock_rate} Hz; give 1000..384000")
+        memset(accept, 0 if state.accept else 255, sizeof(accept))
+        for payload_type in state.accept:
+            number = payload_type & 127
+            accept[number >> 5] |= <uint32_t>1 << (number & 31)
+        if state.payload_map:
+            memset(payload_map, MAP_DROP, 128)
+            for received, sent in state.payload_map:
+                payload_map[received & 127] = sent & 127
+        else:
+            for number in range(128):
+                payload_map[number] = number
+        lock(e)
+        port.revision = revision
+        port.remote_rtp = rtp
+        port.remote_rtcp = rtcp
+        port.send = send
+        port.receive = receive
+        port.clock_rate = clock_rate
+        memcpy(port.accept, accept, sizeof(accept))
+        memcpy(port.payload_map, payload_map, 128)
+        if port.latch != latching or not same_address(&rtp, &port.durable.signalled):
+            port.durable.latched_by = NOT_LATCHED
+            memset(&port.rtcp_latched, 0, sizeof(Address))
+        port.latch = latching
+        port.durable.signalled = rtp
+        port.cname_length = <uint8_t>cname_length
+        memcpy(port.cname, cname_text, cname_length)
+        aim(port)
+        unlock(e)
+        if state.relay_to is None or port.peer_id != state.relay_to:
+            self.join(port, state.relay_to)
+        self.set_player(port, state.player)
+
+    cdef int set_player(self, Port* port, player) except -1:
+        cdef Engine* e = self.engine
+        cdef Player next_player
+        cdef const uint8_t[::1] data
+        cdef uint64_t ident
+        if player is None:
+            if port.player.id:
+                lock(e)
+                drop_player(e, port)
+                port.player.id = 0
+                unlock(e)
+                self.playing.pop(port.id, None)
+            return 0
+        ident = player.id
+        if ident == port.player.id:
+            return 0
+        error = None
+        memset(&next_player, 0, sizeof(Player))
+        try:
+            data = self.files.get(player)
+            next_player.data = &data[0]
+            next_player.size = data.shape[0]
+        except (OSError, ValueError) as problem:
+            error = str(problem)
+        next_player.id = ident
+        next_player.index = -1
+        next_player.ptime_ns = player.ptime_ms * 1000000
+        next_player.samples = player.samples_per_frame
+        next_player.frame_bytes = player.frame_bytes
+        next_player.payload_type = player.payload_type & 127
+        next_player.plays_left = -1 if player.plays is None else max(1, player.plays)
+        lock(e)
+        drop_player(e, port)
+        port.player = next_player
+        if error is None:
+            # Due now; the next tick of 5 ms sends the first frame and keeps that phase.
+            port.player.due_ns = monotonic_ns()
+            port.player.index = e.players_used
+            e.players[e.players_used] = port
+            e.players_used += 1
+            if e.players_used == 1:
+                set_timer(e, port.player.due_ns)
+        unlock(e)
+        if error is None:
+            self.playing[port.id] = data
+        else:
+            self.playing.pop(port.id, None)
+            self.say(PlayerFinished(port_id=port.id, revision=port.revision, player_id=ident, error=error))
+        return 0
+
+    cdef int say(self, event) except -1:
+        self.finished.append(event)
+        eventfd_write(self.engine.event_fd, 1)
+        return 0
+
+    def close(self, uint64_t port_id):
+        """Say goodbye, close the sockets, and leave a PortClosed event. Raises KeyError."""
+        cdef Engine* e = self.engine
+        cdef Port* port = self.find(port_id)
+        cdef Port* moved
+        lock(e)
+        e.now_ns = monotonic_ns()
+        # RFC 3550 §6.3.7: who never sent anything says no BYE.
+        if port.durable.packets_out or port.durable.rtcp_out:
+            report(e, port, True)
+        drop_player(e, port)
+        epoll_ctl(e.epoll_fd, EPOLL_CTL_DEL, port.rtp_fd, NULL)
+        epoll_ctl(e.epoll_fd, EPOLL_CTL_DEL, port.rtcp_fd, NULL)
+        e.ports_used -= 1
+        moved = e.ports[e.ports_used]
+        e.ports[port.index] = moved
+        moved.index = port.index
+        port.id = 0
+        unlock(e)
+        stats = stats_of(port)
+        port.durable.owner = 0
+        os.close(port.rtp_fd)
+        os.close(port.rtcp_fd)
+        del self.ports[port_id]
+        self.playing.pop(port_id, None)
+        self.spare.append(<size_t>port)
+        self.say(PortClosed(port_id=port_id, revision=port.revision, stats=stats))
+
+    def stats(self, uint64_t port_id):
+        """PortStats of an open port as of now. Raises KeyError."""
+        cdef Port* port = self.find(port_id)
+        lock(self.engine)
+        stats = stats_of(port)
+        unlock(self.engine)
+        return stats
+
+    def events(self):
+        """Take the events that wait, oldest first."""
+        cdef Engine* e = self.engine
+        cdef uint64_t woken
+        cdef int index
+        cdef Event* event
+        taken = []
+        eventfd_read(e.event_fd, &woken)
+        lock(e)
+        for index in range(e.events_used):
+            event = &e.events[index]
+            if event.kind == EVENT_LATCHED:
+                taken.append(PortLatched(
+                    port_id=event.port_id, revision=event.revision,
+                    host=host_of(&event.address), port=port_of(&event.address),
+                ))
+            else:
+                taken.append(PlayerFinished(
+                    port_id=event.port_id, revision=event.revision, player_id=event.detail
+                ))
+        e.events_used = 0
+        unlock(e)
+        while self.finished:
+            taken.append(self.finished.popleft())
+        return taken
+
+    def counters(self):
+        """Totals of the data path: wakes, datagrams, reanchors, events_lost, ports, active_ports, players."""
+        cdef Engine* e = self.engine
+        return {
+            "wakes": e.wakes,
+            "datagrams": e.datagrams,
+            "reanchors": e.reanchors,
+            "events_lost": e.events_lost,
+            "ports": e.ports_used,
+            "active_ports": e.active,
+            "players": e.players_used,
+        }
