@@ -88,6 +88,7 @@ class SpoolReader:
                 continue
             following = self._following()
             if following is None:
+                self._carry = b""  # read it again: a writer that died here cuts this tail off
                 break
             # Only the last segment can be in the middle of a write: the writer finished this one
             # before it made the next, so what cannot be read after one more look is damage.

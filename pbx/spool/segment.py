@@ -66,7 +66,7 @@ def record_at(data: bytes, offset: int) -> bytes | None:
     if start > len(data):
         return None
     mark, length, crc = HEADER.unpack_from(data, offset)
-    if mark != MARK or length > MAX_PAYLOAD or start + length > len(data):
+    if mark != MARK or not 0 < length <= MAX_PAYLOAD or start + length > len(data):
         return None
     payload = data[start : start + length]
     return payload if crc32(payload) == crc else None
@@ -81,20 +81,19 @@ def next_record(data: bytes, offset: int) -> int | None:
     return None
 
 
-def scan(data: bytes) -> tuple[bytes | None, int]:
-    """Last whole record of a segment's bytes (None without any) and the offset behind it.
+def scan(data: bytes) -> tuple[list[int], int]:
+    """Offsets of all whole records in a segment's bytes, and the offset behind the last.
 
     Damage in front of a whole record is passed over; what follows the last one is the torn tail.
     """
-    last: bytes | None = None
-    offset = end = len(FILE_MAGIC)
-    while True:
+    offsets: list[int] = []
+    offset: int | None = len(FILE_MAGIC)
+    end = len(FILE_MAGIC)
+    while offset is not None:
         payload = record_at(data, offset)
         if payload is None:
-            found = next_record(data, offset)
-            if found is None:
-                return last, end
-            offset = found
+            offset = next_record(data, offset)
             continue
-        last = payload
+        offsets.append(offset)
         offset = end = offset + HEADER.size + len(payload)
+    return offsets, end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import threading
@@ -16,6 +17,7 @@ from pbx.spool.segment import (
     SpoolError,
     frame,
     list_segments,
+    record_at,
     scan,
     segment_path,
 )
@@ -196,12 +198,23 @@ class SpoolWriter:
             _sync_directory(self._directory)
             return floor_seq, fd, offset
         path = segment_path(self._directory, segments[-1])
-        last, end = scan(path.read_bytes())
-        seq = segments[-1] if last is None else decode(last).seq + 1
+        data = path.read_bytes()
+        offsets, end = scan(data)
+        seq = max(segments[-1], _last_seq(data, offsets) + 1)
         fd, _ = _create(path)
         os.ftruncate(fd, end)
         os.fdatasync(fd)
         return seq, fd, end
+
+
+def _last_seq(data: bytes, offsets: list[int]) -> int:
+    """Number of the last event in a segment's bytes, 0 without any."""
+    for offset in reversed(offsets):
+        payload = record_at(data, offset)
+        if payload is not None:
+            with contextlib.suppress(EventError):  # whole, but no event: the one before it counts
+                return decode(payload).seq
+    return 0
 
 
 def _create(path: Path) -> tuple[int, int]:
