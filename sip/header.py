@@ -151,9 +151,14 @@ def parse_call_id(values: list[str]) -> str:
 
 def parse_cseq(values: list[str]) -> CSeq:
     """CSeq with a number below 2**31 (RFC 3261 §8.1.1.5)."""
-    parts = single(values).split()
-    if len(parts) != 2 or (parts[1].strip("ABCDEFGHIKLMNOPRSTUVY") and not is_token(parts[1])):
-        raise MalformedHeader(f"expected 'number METHOD', got {excerpt(values[0])}")
+    return _cseq(single(values))
+
+
+@lru_cache(maxsize=256)
+def _cseq(text: str) -> CSeq:
+    parts = text.split()
+    if len(parts) != 2 or not is_token(parts[1]):
+        raise MalformedHeader(f"expected 'number METHOD', got {excerpt(text)}")
     return CSeq(number=parse_digits(parts[0], MAX_SEQUENCE), method=parts[1])
 
 
@@ -229,9 +234,13 @@ def parse_optional_parameterised(values: list[str]) -> Parameterised | None:
 
 def parse_session_expires(values: list[str]) -> Parameterised | None:
     """Session-Expires and Min-SE: seconds with parameters (RFC 4028 §4, §5); None when absent."""
-    interval = parse_optional_parameterised(values)
-    if interval is not None:
-        parse_digits(interval.value, MAX_DELTA_S)
+    return _interval(single(values)) if values else None
+
+
+@lru_cache(maxsize=256)
+def _interval(text: str) -> Parameterised:
+    interval = parse_parameterised(text)
+    parse_digits(interval.value, MAX_DELTA_S)
     return interval
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from sip.errors import LocalError, MalformedHeader
 from sip.grammar import excerpt, is_token
@@ -21,8 +21,6 @@ from sip.headers import Headers
 from sip.name_addr import NameAddr
 from sip.uri import AnyUri
 from sip.via import Via
-
-_CHECKS: Final = tuple((name, FIELD_PARSERS[name]) for name in sorted(VITAL_FIELDS))
 
 
 class Message:
@@ -51,11 +49,12 @@ class Message:
     def check(self) -> None:
         """Parse every field that the stack acts on, so that none of them can raise later."""
         present = self.headers._values
-        for name, _ in _CHECKS:
-            if name in present:
+        parsed = self.headers._parsed
+        for name in present:
+            if name in VITAL_FIELDS and name not in parsed:
                 self._read(name)
         for name in ("via", "from", "to", "call-id", "cseq"):
-            if name not in present:
+            if name not in parsed:
                 self._read(name)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from sip.errors import MalformedHeader
@@ -63,6 +64,7 @@ class NameAddr:
         return f"{lead}<{self.uri}>{format_params(self.params)}"
 
 
+@lru_cache(maxsize=2048)  # One dialog repeats its From, To and Contact in every message.
 def parse_name_addr(text: str) -> NameAddr:
     """Parse one name-addr or addr-spec with its header parameters; raises MalformedHeader.
 
@@ -71,36 +73,46 @@ def parse_name_addr(text: str) -> NameAddr:
     belongs to the header, and '?' or ',' are refused (RFC 3261 §20.10).
     """
     text = text.strip(BLANK)
-    display = ""
-    open_at = text.find("<")
-    if text[:1] == '"':
-        end = end_of_quoted(text, 0)
-        display = unquote(text[:end])
-        open_at = text.find("<", end)
-        if open_at < 0 or text[end:open_at].strip(BLANK):
-            raise MalformedHeader(f"'<' expected after the display name: {excerpt(text)}")
-    elif open_at > 0:
-        display = text[:open_at].rstrip(BLANK)
-        if '"' in display:
-            raise MalformedHeader(f"stray quote in the display name: {excerpt(text)}")
-    if open_at < 0:
+    name_end = end_of_quoted(text, 0) if text[:1] == '"' else 0
+    head_end = text.find(">", name_end) + 1
+    head = text[:head_end]
+    if not head_end or (not name_end and '"' in head):
         return _parse_bare(text)
-    close_at = text.find(">", open_at)
-    if close_at < 0:
-        raise MalformedHeader(f"'<' is not closed: {excerpt(text)}")
-    uri = parse_uri(text[open_at + 1 : close_at])
-    rest = text[close_at + 1 :]
+    display, uri = _parse_address(head)
+    rest = text[head_end:]
     if not rest:
         return NameAddr(display=display, uri=uri)
-    rest = rest.lstrip(BLANK)
     if rest[0] != ";":
-        raise MalformedHeader(f"';' expected after '>': {excerpt(text)}")
+        rest = rest.strip(BLANK)
+        if not rest:
+            return NameAddr(display=display, uri=uri)
+        if rest[0] != ";":
+            raise MalformedHeader(f"';' expected after '>': {excerpt(text)}")
     return NameAddr(display=display, uri=uri, params=parse_params(rest[1:]))
 
 
+@lru_cache(maxsize=2048)
+def _parse_address(head: str) -> tuple[str, AnyUri]:
+    """Decoded display name and URI of `display <uri>`, the text up to and with the '>'."""
+    head = head.strip(BLANK)
+    if head[0] == '"':
+        name_end = end_of_quoted(head, 0)
+        display = unquote(head[:name_end])
+        open_at = head.find("<", name_end)
+        between = head[name_end:open_at] if open_at >= 0 else "missing"
+    else:
+        open_at = head.find("<")
+        display = head[:open_at].rstrip(BLANK)
+        between = "" if open_at >= 0 else "missing"
+    if between.strip(BLANK):
+        raise MalformedHeader(f"'<' expected after the display name: {excerpt(head)}")
+    return display, parse_uri(head[open_at + 1 : -1])
+
+
 def _parse_bare(text: str) -> NameAddr:
+    """An addr-spec without angle brackets."""
     uri_text, semicolon, rest = text.partition(";")
-    uri_text = uri_text.rstrip(BLANK)
+    uri_text = uri_text.strip(BLANK)
     if "?" in uri_text or "," in uri_text:
         raise MalformedHeader(f"a URI with '?' or ',' needs angle brackets: {excerpt(text)}")
     return NameAddr(uri=parse_uri(uri_text), params=parse_params(rest) if semicolon else ())

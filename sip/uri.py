@@ -74,7 +74,7 @@ class OpaqueUri:
 AnyUri = SipUri | OpaqueUri
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def parse_uri(text: str) -> AnyUri:
     """Parse a URI without brackets or blanks around it; raises MalformedHeader.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from sip.errors import MalformedHeader
@@ -73,22 +74,30 @@ class Via:
         return f"SIP/2.0/{self.transport} {format_host(self.host)}{port}{format_params(self.params)}"
 
 
+@lru_cache(maxsize=512)  # All responses of a transaction bring the same Via.
 def parse_via(text: str) -> Via:
     """Parse one Via element; raises MalformedHeader (another protocol than SIP/2.0 included)."""
     sent, semicolon, param_text = text.partition(";")
+    transport, host, port = _parse_sent(sent)
+    params = parse_params(param_text) if semicolon else ()
+    return Via(transport=transport, host=host, port=port, params=params)
+
+
+@lru_cache(maxsize=1024)
+def _parse_sent(sent: str) -> tuple[str, str, int | None]:
+    """Transport, host and port from the part before the parameters."""
     if sent[:8] == "SIP/2.0/":
         transport, _, sent_by = sent[8:].partition(" ")
     else:
         transport, sent_by = _split_spaced(sent)
-    if not transport or (transport.strip("UDPTCLSW") and not is_token(transport)):
+    if not is_token(transport):
         transport, sent_by = _split_spaced(sent)
     if " " in sent_by or "\t" in sent_by:
         sent_by = _tighten(sent_by)
     if not sent_by:
-        raise MalformedHeader(f"expected 'SIP/2.0/TRANSPORT host', got {excerpt(text)}")
+        raise MalformedHeader(f"expected 'SIP/2.0/TRANSPORT host', got {excerpt(sent)}")
     host, port = parse_host_port(sent_by)
-    params = parse_params(param_text) if semicolon else ()
-    return Via(transport=transport.upper(), host=host, port=port, params=params)
+    return transport.upper(), host, port
 
 
 def _split_spaced(sent: str) -> tuple[str, str]:
