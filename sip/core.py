@@ -1,0 +1,243 @@
+"""What the server and the client side of the stack share: transactions, dialogs, resolution, outgoing messages."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+
+from sip.dialog import Dialog, DialogKey, Hop
+from sip.events import Event, ResolveNeeded
+from sip.flow import Flow, Target, print_address
+from sip.headers import Headers
+from sip.message import Request, Response
+from sip.timers import Timers, Timing
+from sip.transaction_layer import TransactionLayer, TransactionUser
+from sip.usage import InviteUsage, Phase
+from sip.via import MAGIC_COOKIE
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER"
+ACCEPT = "application/sdp"
+
+Trace = Callable[[float, str, Flow, bytes], None]
+"""Called with the time, "in" or "out", the flow and the bytes of every message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackSettings:
+    """What a stack is told once. `public` maps a listener's name to the address that the world knows it by."""
+
+    product: str = "Cordboard"
+    supported: tuple[str, ...] = ()
+    """Option tags that a peer may require (RFC 3261 §8.2.2.3)."""
+    timing: Timing = field(default_factory=Timing)
+    public: tuple[tuple[str, tuple[str, int]], ...] = ()
+    max_routes: int = 10_000
+    """How many resolved next hops are remembered."""
+
+
+class Core:
+    """Shared state of one stack; no clock, no socket."""
+
+    def __init__(
+        self, settings: StackSettings, token: Callable[[], str], user: TransactionUser, trace: Trace | None
+    ) -> None:
+        self.settings = settings
+        self.timing = settings.timing
+        self.token = token
+        self.trace = trace
+        self.now = 0.0
+        self.timers = Timers()
+        self.events: deque[Event] = deque()
+        self.outbox: deque[tuple[Flow, bytes]] = deque()
+        self.layer = TransactionLayer(self.timers, settings.timing, self.transmit, user)
+        self.usages: dict[int, InviteUsage] = {}
+        self.dialogs: dict[DialogKey, tuple[Dialog, InviteUsage]] = {}
+        self._idents = count(1)
+        self._queries = count(1)
+        self._routes: dict[Target, tuple[Flow, float]] = {}
+        self._waiting: dict[int, tuple[Target, list[Callable[[Flow | None, float], None]]]] = {}
+        self._asked: dict[Target, int] = {}
+        self._public = dict(settings.public)
+
+    # -- leaving
+
+    def transmit(self, flow: Flow, data: bytes) -> None:
+        self.outbox.append((flow, data))
+        if self.trace is not None:
+            self.trace(self.now, "out", flow, data)
+
+    def sent_by(self, flow: Flow) -> str:
+        """Our address on a flow, as `host:port` (RFC 3261 §18.1.1)."""
+        return print_address(self._public.get(flow.listener, flow.local))
+
+    def contact(self, flow: Flow, user: str) -> str:
+        """Our Contact on a flow."""
+        transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
+        at = f"{user}@" if user else ""
+        return f"<sip:{at}{self.sent_by(flow)}{transport}>"
+
+    def stamp(self, request: Request, flow: Flow, contact_user: str | None) -> None:
+        """Put a fresh Via, and the Contact where the method wants one, on a request of ours."""
+        via = f"SIP/2.0/{flow.transport} {self.sent_by(flow)};branch={MAGIC_COOKIE}{self.token()};rport"
+        request.headers.prepend("via", via)
+        if contact_user is not None:
+            request.headers.add("contact", self.contact(flow, contact_user))
+        request.headers.add("user-agent", self.settings.product)
+
+    def response(
+        self, request: Request, status: int, reason: str | None, to_tag: str | None, dialog: bool = False
+    ) -> Response:
+        """An answer with the fields that are copied (RFC 3261 §8.2.6.2); `dialog` copies Record-Route too (§12.1.1)."""
+        source = request.headers
+        headers = Headers()
+        for via in source.get_all("via"):
+            headers.add("via", via)
+        if dialog:
+            for route in source.get_all("record-route"):
+                headers.add("record-route", route)
+        headers.add("from", source.get("from") or "")
+        to = source.get("to") or ""
+        headers.add("to", to if to_tag is None or request.to_tag is not None else f"{to};tag={to_tag}")
+        headers.add("call-id", source.get("call-id") or "")
+        headers.add("cseq", source.get("cseq") or "")
+        return Response(status, reason or REASONS.get(status, "Unknown"), headers, b"")
+
+    # -- usages and dialogs
+
+    def new_usage(self, *, outbound: bool, request: Request, local_tag: str, contact_user: str) -> InviteUsage:
+        usage = InviteUsage(
+            ident=next(self._idents),
+            outbound=outbound,
+            request=request,
+            local_tag=local_tag,
+            contact_user=contact_user,
+        )
+        self.usages[usage.ident] = usage
+        return usage
+
+    def register(self, dialog: Dialog, usage: InviteUsage) -> None:
+        dialog.usages.add(usage.ident)
+        self.dialogs[dialog.key] = (dialog, usage)
+
+    def leave(self, dialog: Dialog, usage: InviteUsage) -> None:
+        """A usage leaves its dialog; the dialog goes with its last usage (RFC 5057 §4.1)."""
+        dialog.usages.discard(usage.ident)
+        if not dialog.usages:
+            self.dialogs.pop(dialog.key, None)
+
+    def end(self, usage: InviteUsage) -> None:
+        """The usage is over and nothing of it is still to be sent."""
+        if usage.phase is Phase.DOWN:
+            return
+        usage.phase = Phase.DOWN
+        if usage.accepted is not None and usage.accepted.timer is not None:
+            usage.accepted.timer.cancel()
+        usage.accepted = None
+        for dialog in usage.earlies.values():
+            self.leave(dialog, usage)
+        usage.earlies.clear()
+        if usage.dialog is not None:
+            self.leave(usage.dialog, usage)
+        self.usages.pop(usage.ident, None)
+
+    # -- resolution (RFC 3263): an event out, a call in
+
+    def with_flow(self, hop: Hop, now: float, then: Callable[[Flow | None, float], None]) -> None:
+        """Call `then` with the flow to a next hop, at once where it is known; with None where there is none."""
+        if isinstance(hop, Flow):
+            then(hop, now)
+            return
+        known = self._routes.get(hop)
+        if known is not None and known[1] > now:
+            then(known[0], now)
+            return
+        query = self._asked.get(hop)
+        if query is None:
+            query = self._asked[hop] = next(self._queries)
+            self._waiting[query] = (hop, [])
+            self.events.append(ResolveNeeded(query, hop.host, hop.port, hop.transport))
+        self._waiting[query][1].append(then)
+
+    def resolved(self, query: int, flow: Flow | None, ttl_s: float, now: float) -> None:
+        """The answer to ResolveNeeded; one that nobody waits for is dropped."""
+        hop, waiting = self._waiting.pop(query, (None, []))
+        if hop is None:
+            return
+        del self._asked[hop]
+        if flow is not None and ttl_s > 0:
+            if len(self._routes) >= self.settings.max_routes:
+                self._routes.clear()
+            self._routes[hop] = (flow, now + ttl_s)
+        for then in waiting:
+            then(flow, now)
+
+
+# RFC 3261 §21 and the registry of SIP response codes.
+REASONS: dict[int, str] = {
+    100: "Trying",
+    180: "Ringing",
+    181: "Call Is Being Forwarded",
+    182: "Queued",
+    183: "Session Progress",
+    199: "Early Dialog Terminated",
+    200: "OK",
+    202: "Accepted",
+    300: "Multiple Choices",
+    301: "Moved Permanently",
+    302: "Moved Temporarily",
+    305: "Use Proxy",
+    380: "Alternative Service",
+    400: "Bad Request",
+    401: "Unauthorized",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    407: "Proxy Authentication Required",
+    408: "Request Timeout",
+    410: "Gone",
+    412: "Conditional Request Failed",
+    413: "Request Entity Too Large",
+    414: "Request-URI Too Long",
+    415: "Unsupported Media Type",
+    416: "Unsupported URI Scheme",
+    420: "Bad Extension",
+    421: "Extension Required",
+    422: "Session Interval Too Small",
+    423: "Interval Too Brief",
+    428: "Use Identity Header",
+    433: "Anonymity Disallowed",
+    436: "Bad Identity Info",
+    437: "Unsupported Credential",
+    438: "Invalid Identity Header",
+    480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist",
+    482: "Loop Detected",
+    483: "Too Many Hops",
+    484: "Address Incomplete",
+    485: "Ambiguous",
+    486: "Busy Here",
+    487: "Request Terminated",
+    488: "Not Acceptable Here",
+    489: "Bad Event",
+    491: "Request Pending",
+    493: "Undecipherable",
+    494: "Security Agreement Required",
+    500: "Server Internal Error",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Server Time-out",
+    505: "Version Not Supported",
+    513: "Message Too Large",
+    580: "Precondition Failure",
+    600: "Busy Everywhere",
+    603: "Decline",
+    604: "Does Not Exist Anywhere",
+    606: "Not Acceptable",
+    607: "Unwanted",
+    608: "Rejected",
+}

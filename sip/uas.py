@@ -1,0 +1,343 @@
+"""The user agent server (RFC 3261 §8.2, §12.2.2, §13.3, §15.1.2): requests in, answers out."""
+
+from __future__ import annotations
+
+from sip.body import UnsupportedBody, session_description
+from sip.commands import SDP, Respond
+from sip.core import ACCEPT, ALLOW, Core
+from sip.dialog import Dialog, answered_dialog
+from sip.errors import LocalError, MalformedHeader
+from sip.events import (
+    AckMissing,
+    AckReceived,
+    ByeReceived,
+    DialogRequest,
+    InviteCancelled,
+    InviteReceived,
+    ReinviteReceived,
+    RequestReceived,
+    UpdateReceived,
+)
+from sip.flow import Flow
+from sip.message import Request
+from sip.offer_answer import Carrier, Glare
+from sip.transaction import State, Transaction
+from sip.transaction_layer import server_key
+from sip.uac import UserAgentClient
+from sip.usage import Accepted, InviteUsage, Phase, ServedRequest
+
+
+class UserAgentServer:
+    """The answering side of a stack."""
+
+    def __init__(self, core: Core, client: UserAgentClient) -> None:
+        self._core = core
+        self._client = client
+        self._open: dict[int, ServedRequest] = {}
+        self._merged: dict[tuple[str, str | None, int], int] = {}
+
+    # -- requests in
+
+    def take(self, request: Request, flow: Flow, now: float) -> None:
+        """A request from the wire, its Via already stamped with `received` and `rport`."""
+        key = server_key(request)
+        layer = self._core.layer
+        if layer.absorb_request(request, key, now):
+            return
+        method = request.method
+        if method == "ACK":
+            self.acknowledge(request, now)
+            return
+        tx = layer.start_server(request, flow, key)
+        if method == "CANCEL":
+            self._cancel(tx, request, now)
+            return
+        unsupported = [tag for tag in request.require if tag.lower() not in self._core.settings.supported]
+        if unsupported:
+            # RFC 3261 §8.2.2.3.
+            self._refuse(tx, request, 420, now, (("unsupported", ", ".join(unsupported)),))
+        elif request.to_tag is not None:
+            self._within_dialog(tx, request, flow, now)
+        elif method == "INVITE":
+            self._invite(tx, request, flow, now)
+        elif method == "BYE" or method == "UPDATE" or method == "PRACK":
+            self._refuse(tx, request, 481, now)
+        else:
+            self._open[tx.ident] = ServedRequest(tx=tx, request=request, usage=None, carrier=None)
+            self._core.events.append(RequestReceived(tx.ident, request, flow))
+
+    def _refuse(
+        self, tx: Transaction, request: Request, status: int, now: float, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        response = self._core.response(request, status, None, self._core.token())
+        for name, value in headers:
+            response.headers.add(name, value)
+        self._core.layer.respond(tx, status, response.encode(), now)
+
+    def _invite(self, tx: Transaction, request: Request, flow: Flow, now: float) -> None:
+        core = self._core
+        merged = (request.call_id, request.from_tag, request.cseq.number)
+        if merged in self._merged:
+            # RFC 3261 §8.2.2.2: the same request came by another path.
+            self._refuse(tx, request, 482, now)
+            return
+        tag = core.token()
+        usage = core.new_usage(outbound=False, request=request, local_tag=tag, contact_user="")
+        usage.tx = tx
+        try:
+            sdp = session_description(request)
+            dialog = answered_dialog(request, flow, tag, _user_of(request), usage.exchange)
+        except (UnsupportedBody, MalformedHeader) as error:
+            core.end(usage)
+            if isinstance(error, UnsupportedBody):
+                self._refuse(tx, request, 415, now, (("accept", ACCEPT), ("accept-encoding", "identity")))
+            else:
+                self._refuse(tx, request, error.status, now, (("warning", _warning(error)),))
+            return
+        role = usage.exchange.receive(Carrier.INVITE, bool(sdp))
+        usage.dialog = dialog
+        usage.contact_user = dialog.contact_user
+        tx.owner = usage
+        self._merged[merged] = tx.ident
+        core.register(dialog, usage)
+        trying = core.response(request, 100, None, None)
+        timestamp = request.headers.get("timestamp")
+        if timestamp is not None:
+            trying.headers.add("timestamp", timestamp)
+        core.layer.respond(tx, 100, trying.encode(), now)
+        core.events.append(InviteReceived(usage.ident, request, flow, role))
+
+    def _cancel(self, tx: Transaction, request: Request, now: float) -> None:
+        core = self._core
+        branch_key = server_key(request)
+        target = core.layer.table.get((*branch_key[:-1], "INVITE"))
+        usage = target.owner if target is not None else None
+        if target is None:
+            self._refuse(tx, request, 481, now)
+            return
+        tag = usage.local_tag if isinstance(usage, InviteUsage) else core.token()
+        core.layer.respond(tx, 200, core.response(request, 200, None, tag).encode(), now)
+        if isinstance(usage, InviteUsage):
+            if usage.tx is target and usage.phase is Phase.INVITING:
+                self._terminate_invite(usage, now)
+                core.events.append(InviteCancelled(usage.ident, request))
+                core.end(usage)
+            return
+        served = self._open.get(target.ident)
+        if served is not None and target.state is State.PROCEEDING:
+            self.respond(Respond(tx=target.ident, status=487), now)
+
+    def _terminate_invite(self, usage: InviteUsage, now: float) -> None:
+        if usage.tx is not None:
+            response = self._core.response(usage.request, 487, None, usage.local_tag)
+            self._core.layer.respond(usage.tx, 487, response.encode(), now)
+
+    def _within_dialog(self, tx: Transaction, request: Request, flow: Flow, now: float) -> None:
+        core = self._core
+        found = core.dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
+        if found is None or (found[1].phase is Phase.ENDING and request.method != "BYE"):
+            self._refuse(tx, request, 481, now)
+            return
+        dialog, usage = found
+        number = request.cseq.number
+        if dialog.remote_cseq is not None and number < dialog.remote_cseq:
+            # RFC 3261 §12.2.2: out of order.
+            self._refuse(tx, request, 500, now)
+            return
+        dialog.remote_cseq = number
+        if request.method == "BYE":
+            self._bye(tx, request, dialog, usage, now)
+            return
+        if request.method == "PRACK":
+            # RFC 3262 §3: it matches no unacknowledged reliable response.
+            self._refuse(tx, request, 481, now)
+            return
+        dialog.flow = flow
+        if request.method in ("INVITE", "UPDATE"):
+            self._offer_within(tx, request, dialog, usage, now)
+            return
+        self._serve(tx, request, usage, None)
+        core.events.append(DialogRequest(usage.ident, tx.ident, request))
+
+    def _serve(self, tx: Transaction, request: Request, usage: InviteUsage, carrier: Carrier | None) -> None:
+        served = ServedRequest(tx=tx, request=request, usage=usage, carrier=carrier)
+        self._open[tx.ident] = usage.served[tx.ident] = served
+
+    def _offer_within(self, tx: Transaction, request: Request, dialog: Dialog, usage: InviteUsage, now: float) -> None:
+        carrier = Carrier.INVITE if request.method == "INVITE" else Carrier.UPDATE
+        try:
+            if usage.reinvite is not None and carrier is Carrier.INVITE:
+                raise Glare(491)
+            sdp = session_description(request)
+            role = dialog.exchange.receive(carrier, bool(sdp))
+        except Glare as glare:
+            retry = (("retry-after", "3"),) if glare.status == 500 else ()
+            self._refuse(tx, request, glare.status, now, retry)
+            return
+        except UnsupportedBody:
+            self._refuse(tx, request, 415, now, (("accept", ACCEPT),))
+            return
+        dialog.refresh(request)
+        self._serve(tx, request, usage, carrier)
+        if carrier is Carrier.INVITE:
+            trying = self._core.response(request, 100, None, None)
+            self._core.layer.respond(tx, 100, trying.encode(), now)
+            self._core.events.append(ReinviteReceived(usage.ident, tx.ident, request, role))
+        else:
+            self._core.events.append(UpdateReceived(usage.ident, tx.ident, request, role))
+
+    def _bye(self, tx: Transaction, request: Request, dialog: Dialog, usage: InviteUsage, now: float) -> None:
+        core = self._core
+        if usage.outbound and usage.phase is Phase.INVITING:
+            # RFC 3261 §15: the callee must not end an early dialog by BYE; its final answer will come.
+            self._refuse(tx, request, 481, now)
+            return
+        core.layer.respond(tx, 200, core.response(request, 200, None, None).encode(), now)
+        if usage.phase is Phase.ENDING:
+            return
+        # RFC 3261 §15.1.2: what is still pending is answered 487.
+        for ident in list(usage.served):
+            self.respond(Respond(tx=ident, status=487), now)
+        if usage.phase is Phase.INVITING:
+            self._terminate_invite(usage, now)
+        core.events.append(ByeReceived(usage.ident, request))
+        core.end(usage)
+
+    def acknowledge(self, ack: Request, now: float) -> None:
+        """An ACK outside its INVITE's transaction: it confirms a 2xx (RFC 3261 §13.3.1.4)."""
+        found = self._core.dialogs.get((ack.call_id, ack.to_tag or "", ack.from_tag or ""))
+        if found is None:
+            return
+        dialog, usage = found
+        accepted = usage.accepted
+        if accepted is None or accepted.cseq != ack.cseq.number:
+            return
+        if accepted.timer is not None:
+            accepted.timer.cancel()
+        usage.accepted = None
+        try:
+            sdp = session_description(ack)
+        except UnsupportedBody:
+            sdp = b""
+        role = dialog.exchange.receive(Carrier.ACK, bool(sdp))
+        self._core.events.append(AckReceived(usage.ident, sdp, role))
+        if usage.bye_wait is not None:
+            self._client.bye(usage.bye_wait, now)
+
+    # -- answers out
+
+    def respond(self, command: Respond, now: float) -> None:
+        """Carry out `Respond`. What has ended meanwhile (cancelled, hung up) is not answered again."""
+        if command.usage is not None:
+            usage = self._core.usages.get(command.usage)
+            if usage is None or usage.phase is Phase.DOWN or usage.phase is Phase.ENDING:
+                return
+            if usage.phase is not Phase.INVITING or usage.outbound:
+                raise LocalError(f"usage {command.usage} has no INVITE to answer")
+            self._answer_invite(usage, command, now)
+        elif command.tx is not None:
+            served = self._open.get(command.tx)
+            if served is not None:
+                self._answer_served(command.tx, served, command, now)
+        else:
+            raise LocalError("Respond needs a usage or a transaction")
+
+    def _answer_invite(self, usage: InviteUsage, command: Respond, now: float) -> None:
+        core = self._core
+        tx, dialog = usage.tx, usage.dialog
+        assert tx is not None
+        assert dialog is not None
+        if command.status < 300:
+            carrier = Carrier.PROVISIONAL if command.status < 200 else Carrier.FINAL
+            usage.exchange.send(carrier, bool(command.body) and command.content_type == SDP)
+        message = self._build(usage.request, command, usage.local_tag, usage, tx.flow)
+        core.layer.respond(tx, command.status, message, now)
+        if command.status >= 300:
+            core.end(usage)
+        elif command.status >= 200:
+            usage.phase = Phase.UP
+            dialog.confirmed = True
+            self._await_ack(usage, message, tx.flow, usage.request.cseq.number, now)
+
+    def _answer_served(self, ident: int, served: ServedRequest, command: Respond, now: float) -> None:
+        core = self._core
+        usage, tx = served.usage, served.tx
+        if usage is not None and usage.dialog is not None and served.carrier is not None and command.status >= 200:
+            exchange = usage.dialog.exchange
+            if command.status >= 300:
+                exchange.rollback()
+            else:
+                carrier = Carrier.FINAL if served.carrier is Carrier.INVITE else Carrier.UPDATE_OK
+                exchange.send(carrier, bool(command.body) and command.content_type == SDP)
+        tag = None if usage is not None else core.token()
+        message = self._build(served.request, command, tag, usage, tx.flow)
+        if command.status >= 200:
+            self._open.pop(ident, None)
+            if usage is not None:
+                usage.served.pop(ident, None)
+        core.layer.respond(tx, command.status, message, now)
+        if served.carrier is Carrier.INVITE and usage is not None and 200 <= command.status < 300:
+            self._await_ack(usage, message, tx.flow, served.request.cseq.number, now)
+
+    def _build(
+        self, request: Request, command: Respond, tag: str | None, usage: InviteUsage | None, flow: Flow
+    ) -> bytes:
+        core = self._core
+        makes_dialog = usage is not None and 100 < command.status < 300
+        response = core.response(request, command.status, command.reason, tag, dialog=makes_dialog)
+        headers = response.headers
+        if usage is not None and makes_dialog:
+            headers.add("contact", core.contact(flow, usage.contact_user))
+        if makes_dialog or command.status == 405:
+            headers.add("allow", ALLOW)
+        headers.add("server", core.settings.product)
+        for name, value in command.headers:
+            headers.add(name, value)
+        if command.body:
+            headers.add("content-type", command.content_type)
+            response.body = command.body
+        return response.encode()
+
+    def _await_ack(self, usage: InviteUsage, message: bytes, flow: Flow, cseq: int, now: float) -> None:
+        timing = self._core.timing
+        accepted = Accepted(
+            message=message, flow=flow, cseq=cseq, interval_s=timing.t1_s, deadline=now + timing.transaction_s
+        )
+        accepted.timer = self._core.timers.after(timing.t1_s, now, self._resend_accepted, usage)
+        usage.accepted = accepted
+
+    def _resend_accepted(self, usage: InviteUsage, now: float) -> None:
+        accepted = usage.accepted
+        if accepted is None:
+            return
+        if now >= accepted.deadline:
+            usage.accepted = None
+            if usage.bye_wait is not None:
+                self._client.bye(usage.bye_wait, now)
+            else:
+                self._core.events.append(AckMissing(usage.ident))
+            return
+        self._core.transmit(accepted.flow, accepted.message)
+        accepted.interval_s = min(2 * accepted.interval_s, self._core.timing.t2_s)
+        delay_s = min(accepted.interval_s, accepted.deadline - now)
+        accepted.timer = self._core.timers.after(delay_s, now, self._resend_accepted, usage)
+
+    def forget_merged(self, tx: Transaction) -> None:
+        """An INVITE has its final answer: its double would now be another call."""
+        usage = tx.owner
+        if isinstance(usage, InviteUsage):
+            request = usage.request
+            self._merged.pop((request.call_id, request.from_tag, request.cseq.number), None)
+
+
+def _user_of(request: Request) -> str:
+    """The user part for our Contact: the one that was called, so that a redial reaches the same number."""
+    uri = request.uri
+    text = str(uri)
+    user = text.partition(":")[2].partition("@")[0] if "@" in text else ""
+    return user.partition(":")[0].partition(";")[0]
+
+
+def _warning(error: MalformedHeader) -> str:
+    text = f"{error.where}: {error.reason}".replace("\\", "").replace('"', "'")
+    return f'399 cordboard "{text}"'

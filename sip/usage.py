@@ -1,0 +1,124 @@
+"""The INVITE usage of a dialog (RFC 5057 §4): one call leg as the stack sees it, from INVITE to BYE."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from sip.offer_answer import Carrier, OfferAnswer
+
+if TYPE_CHECKING:
+    from sip.commands import Bye, HeaderPairs
+    from sip.dialog import Dialog
+    from sip.flow import Flow
+    from sip.message import Request
+    from sip.timers import Timer
+    from sip.transaction import Transaction
+
+
+class Phase(IntEnum):
+    """What the usage may still do; it never goes back."""
+
+    INVITING = 1
+    UP = 2
+    ENDING = 3
+    """Over for its user; the stack still finishes a BYE or a CANCEL."""
+    DOWN = 4
+
+
+class Accepted:
+    """A 2xx of ours that is sent again until its ACK comes (RFC 3261 §13.3.1.4)."""
+
+    __slots__ = ("cseq", "deadline", "flow", "interval_s", "message", "timer")
+
+    def __init__(self, *, message: bytes, flow: Flow, cseq: int, interval_s: float, deadline: float) -> None:
+        self.message = message
+        self.flow = flow
+        self.cseq = cseq
+        self.interval_s = interval_s
+        self.deadline = deadline
+        self.timer: Timer | None = None
+
+
+class InviteUsage:
+    """One INVITE usage. `earlies` holds the early dialogs by remote tag, `dialog` the one that counts."""
+
+    __slots__ = (
+        "accepted",
+        "acks",
+        "bye_wait",
+        "cancel_headers",
+        "cancelled",
+        "contact_user",
+        "dialog",
+        "earlies",
+        "exchange",
+        "ident",
+        "local_tag",
+        "outbound",
+        "phase",
+        "pinned",
+        "reinvite",
+        "request",
+        "served",
+        "tx",
+    )
+
+    def __init__(self, *, ident: int, outbound: bool, request: Request, local_tag: str, contact_user: str) -> None:
+        self.ident = ident
+        self.outbound = outbound
+        self.request = request
+        self.local_tag = local_tag
+        self.contact_user = contact_user
+        self.phase = Phase.INVITING
+        self.tx: Transaction | None = None
+        self.dialog: Dialog | None = None
+        self.earlies: dict[str, Dialog] = {}
+        self.exchange = OfferAnswer()
+        self.accepted: Accepted | None = None
+        self.bye_wait: Bye | None = None
+        self.cancelled = False
+        self.cancel_headers: HeaderPairs = ()
+        self.pinned = False
+        self.acks: dict[str, tuple[int, Flow, bytes]] = {}
+        """The ACK of each 2xx by remote tag, with its CSeq and flow, for 2xx that come again."""
+        self.reinvite: int | None = None
+        """The transaction of a re-INVITE of ours that awaits its final answer."""
+        self.served: dict[int, ServedRequest] = {}
+        """Requests within the dialog that await the user's answer, by transaction."""
+
+
+class ServedRequest:
+    """A request of the far end that the user has still to answer."""
+
+    __slots__ = ("carrier", "request", "tx", "usage")
+
+    def __init__(
+        self, *, tx: Transaction, request: Request, usage: InviteUsage | None, carrier: Carrier | None
+    ) -> None:
+        self.tx = tx
+        self.request = request
+        self.usage = usage
+        self.carrier = carrier
+
+
+class ClientRequest:
+    """A request of ours other than the first INVITE: what its answer belongs to."""
+
+    __slots__ = ("carrier", "ident", "method", "silent", "usage")
+
+    def __init__(
+        self,
+        *,
+        ident: int,
+        method: str,
+        usage: InviteUsage | None,
+        carrier: Carrier | None = None,
+        silent: bool = False,
+    ) -> None:
+        self.ident = ident
+        self.method = method
+        self.usage = usage
+        self.carrier = carrier
+        self.silent = silent
+        """The stack sent it for itself (CANCEL, BYE): its answer interests nobody."""
