@@ -1,0 +1,175 @@
+"""UDP transport: raw non-blocking sockets on an event loop, drained in batches (RFC 3261 §18)."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sip.flow import Address, Flow
+
+DRAIN = 64
+"""Datagrams taken per wake, so that one busy socket does not starve the rest of the loop."""
+MAX_DATAGRAM = 65535
+RECEIVE_BUFFER = 4 << 20
+
+# Linux numbers that the socket module does not name.
+_IP_PKTINFO = 8
+_IP_RECVERR = 11
+_IPV6_RECVERR = 25
+_SO_RXQ_OVFL = 40
+_MSG_ERRQUEUE = 0x2000
+_IN_PKTINFO = struct.Struct("@i4s4s")
+_ANCILLARY = socket.CMSG_SPACE(64) * 2
+
+Deliver = Callable[[bytes, Flow], None]
+Unreachable = Callable[[Address], None]
+
+
+@dataclass(slots=True)
+class UdpCounters:
+    """What a listener counted since it was opened. `kernel_drops` is the socket's own counter (SO_RXQ_OVFL)."""
+
+    received: int = 0
+    sent: int = 0
+    send_failures: int = 0
+    kernel_drops: int = 0
+
+
+class UdpListener:
+    """One bound UDP socket. A wildcard address learns the local address of each datagram (IP_PKTINFO)."""
+
+    def __init__(self, name: str, address: Address, deliver: Deliver, unreachable: Unreachable) -> None:
+        self.name = name
+        self.counters = UdpCounters()
+        self._deliver = deliver
+        self._unreachable = unreachable
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._flows: dict[tuple[Address, Address], Flow] = {}
+        v6 = ":" in address[0]
+        self._family = socket.AF_INET6 if v6 else socket.AF_INET
+        self._socket = socket.socket(self._family, socket.SOCK_DGRAM)
+        try:
+            self._configure(v6)
+            self._socket.bind(address)
+        except OSError as error:
+            self._socket.close()
+            raise OSError(error.errno, f"cannot listen for SIP on UDP {address[0]} port {address[1]}: {error.strerror}")
+        bound = self._socket.getsockname()
+        self.address: Address = (bound[0], bound[1])
+        self._wildcard = ipaddress.ip_address(bound[0]).is_unspecified
+
+    def _configure(self, v6: bool) -> None:
+        sock = self._socket
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
+        if v6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+            sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        return self._family
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        loop.add_reader(self._socket.fileno(), self._readable)
+
+    def close(self) -> None:
+        if self._loop is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop = None
+        self._socket.close()
+
+    def flow(self, local: Address, remote: Address) -> Flow:
+        """The flow of two addresses; made once while it is in use."""
+        flow = self._flows.get((local, remote))
+        if flow is None:
+            if len(self._flows) > 100_000:
+                self._flows.clear()
+            flow = self._flows[local, remote] = Flow(self.name, "UDP", local, remote)
+        return flow
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """Send one datagram. UDP promises nothing: a full buffer loses it, and retransmission makes up for that."""
+        try:
+            if self._wildcard:
+                self._socket.sendmsg([data], [self._source(flow.local[0])], 0, flow.remote)
+            else:
+                self._socket.sendto(data, flow.remote)
+            self.counters.sent += 1
+        except BlockingIOError:
+            self.counters.send_failures += 1
+        except OSError:
+            # An error of the queue (ICMP for an earlier datagram) or no route to this peer.
+            self.counters.send_failures += 1
+            self._drain_errors(flow.remote)
+
+    def _source(self, host: str) -> tuple[int, int, bytes]:
+        packed = socket.inet_pton(self._family, host)
+        if self._family == socket.AF_INET6:
+            return (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, packed + struct.pack("@i", 0))
+        return (socket.IPPROTO_IP, _IP_PKTINFO, _IN_PKTINFO.pack(0, packed, b"\0\0\0\0"))
+
+    def _readable(self) -> None:
+        receive = self._socket.recvmsg
+        counters = self.counters
+        for _ in range(DRAIN):
+            try:
+                data, ancillary, _flags, peer = receive(MAX_DATAGRAM, _ANCILLARY)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._drain_errors(None)
+                continue
+            counters.received += 1
+            local = self.address
+            for level, kind, value in ancillary:
+                if level == socket.SOL_SOCKET:
+                    if kind == _SO_RXQ_OVFL:
+                        counters.kernel_drops = int.from_bytes(value[:4], "little")
+                elif self._wildcard:
+                    local = (self._local_host(level, kind, value) or local[0], local[1])
+            self._deliver(data, self.flow(local, (peer[0], peer[1])))
+
+    def _local_host(self, level: int, kind: int, value: bytes) -> str | None:
+        if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
+            return socket.inet_ntop(socket.AF_INET, value[4:8])
+        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
+            return socket.inet_ntop(socket.AF_INET6, value[:16])
+        return None
+
+    def _drain_errors(self, failed: Address | None) -> None:
+        """Read the socket's error queue: which peers the network reports unreachable (IP_RECVERR)."""
+        told: set[Address] = set()
+        for _ in range(DRAIN):
+            try:
+                _data, _ancillary, _flags, peer = self._socket.recvmsg(512, 512, _MSG_ERRQUEUE)
+            except OSError:
+                break
+            if peer:
+                told.add((peer[0], peer[1]))
+        if not told and failed is not None:
+            told.add(failed)
+        for remote in told:
+            self._unreachable(remote)
+
+
+def local_address_for(remote: Address, family: socket.AddressFamily) -> str:
+    """Which of our addresses the kernel would send from to reach a peer; nothing is sent.
+
+    Raises OSError where there is no route.
+    """
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect(remote if remote[1] else (remote[0], 9))
+        host = probe.getsockname()[0]
+        assert isinstance(host, str)
+        return host
