@@ -14,7 +14,7 @@ from media._port cimport (
     EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLIN, EVENT_LATCHED, GUESSED, LATCH_AUTO, LATCH_OFF,
     LATCH_STRICT, MAP_DROP, NOT_LATCHED, PR_SET_TIMERSLACK, SINK_PEER, SLOT_BYTES, TFD_CLOEXEC,
     TFD_NONBLOCK, TFD_TIMER_ABSTIME, TIMER_ABSTIME, Address, Durable, Engine, Event, Player, Port,
-    clock_nanosleep, draw, epoll_create1, epoll_ctl, epoll_event, epoll_wait, eventfd, eventfd_read,
+    clock_nanosleep, close as close_fd, draw, epoll_create1, epoll_ctl, epoll_event, epoll_wait, eventfd, eventfd_read,
     eventfd_write, family_of, htons, inet_ntop, inet_pton, itimerspec, monotonic_ns, port_of, prctl,
     pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, same_address,
     sched_yield, timerfd_create, timerfd_settime, timespec,
@@ -251,6 +251,8 @@ cdef class CompiledDatapath:
             return
         for index in range(e.ports_used):
             free(e.ports[index])
+        for fd in (e.epoll_fd, e.timer_fd, e.wake_fd, e.event_fd):
+            close_fd(fd)
         for pointer in self.spare:
             free(<void*><size_t>pointer)
         free(e.ports)
@@ -274,15 +276,14 @@ cdef class CompiledDatapath:
             relay_loop(self.engine)
 
     def stop(self):
-        """Close every port, end the relay thread and close all descriptors."""
+        """Close every port and end the relay thread; `events` may be taken once more."""
         for port_id in list(self.ports):
             self.close(port_id)
         self.engine.stopping = 1
         eventfd_write(self.engine.wake_fd, 1)
         if self.thread is not None:
             self.thread.join()
-        for fd in (self.engine.epoll_fd, self.engine.timer_fd, self.engine.wake_fd, self.engine.event_fd):
-            os.close(fd)
+            self.thread = None
 
     cdef Port* find(self, port_id) except NULL:
         pointer = self.ports.get(port_id)
@@ -351,9 +352,9 @@ cdef class CompiledDatapath:
             set_timer(e, e.housekeeping_due_ns)
         unlock(e)
         self.ports[port_id] = <size_t>port
-        for waiting in self.awaited.pop(port_id, ()):
-            if waiting in self.ports:
-                self.join(self.find(waiting), port_id)
+        for waiting in [one for one, other in self.awaited.items() if other == port_id]:
+            del self.awaited[waiting]
+            self.join(self.find(waiting), port_id)
 
     cdef int join(self, Port* port, peer_id) except -1:
         pointer = self.ports.get(peer_id)
@@ -368,7 +369,9 @@ cdef class CompiledDatapath:
             port.sinks |= SINK_PEER
         unlock(self.engine)
         if pointer is None and peer_id is not None:
-            self.awaited.setdefault(peer_id, set()).add(port.id)
+            self.awaited[port.id] = peer_id
+        else:
+            self.awaited.pop(port.id, None)
         return 0
 
     def put(self, uint64_t port_id, uint64_t revision, state):
@@ -480,15 +483,14 @@ cdef class CompiledDatapath:
         eventfd_write(self.engine.event_fd, 1)
         return 0
 
-    def close(self, uint64_t port_id):
-        """Say goodbye, close the sockets, and leave a PortClosed event. Raises KeyError."""
+    cdef int shut(self, Port* port, bint goodbye) except -1:
         cdef Engine* e = self.engine
-        cdef Port* port = self.find(port_id)
         cdef Port* moved
+        cdef uint64_t port_id = port.id
         lock(e)
         e.now_ns = monotonic_ns()
         # RFC 3550 §6.3.7: who never sent anything says no BYE.
-        if port.durable.packets_out or port.durable.rtcp_out:
+        if goodbye and (port.durable.packets_out or port.durable.rtcp_out):
             report(e, port, True)
         drop_player(e, port)
         epoll_ctl(e.epoll_fd, EPOLL_CTL_DEL, port.rtp_fd, NULL)
@@ -499,14 +501,25 @@ cdef class CompiledDatapath:
         moved.index = port.index
         port.id = 0
         unlock(e)
-        stats = stats_of(port)
-        port.durable.owner = 0
         os.close(port.rtp_fd)
         os.close(port.rtcp_fd)
         del self.ports[port_id]
         self.playing.pop(port_id, None)
+        self.awaited.pop(port_id, None)
         self.spare.append(<size_t>port)
+        return 0
+
+    def close(self, uint64_t port_id):
+        """Say goodbye, close the sockets, and leave a PortClosed event. Raises KeyError."""
+        cdef Port* port = self.find(port_id)
+        self.shut(port, True)
+        stats = stats_of(port)
+        port.durable.owner = 0
         self.say(PortClosed(port_id=port_id, revision=port.revision, stats=stats))
+
+    def forget(self, uint64_t port_id):
+        """Close the sockets and say nothing: another worker goes on with the port. Raises KeyError."""
+        self.shut(self.find(port_id), False)
 
     def stats(self, uint64_t port_id):
         """PortStats of an open port as of now. Raises KeyError."""

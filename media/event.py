@@ -147,12 +147,8 @@ def pack_event(event: PortLatched | PlayerFinished | PortClosed) -> list[Any]:
 
 _UNPACK: dict[str, Any] = {
     "latched": lambda p, r, host, port: PortLatched(port_id=p, revision=r, host=host, port=port),
-    "finished": lambda p, r, player, error: PlayerFinished(
-        port_id=p, revision=r, player_id=player, error=error
-    ),
-    "closed": lambda p, r, stats, lost: PortClosed(
-        port_id=p, revision=r, stats=unpack_stats(stats), lost_worker=lost
-    ),
+    "finished": lambda p, r, player, error: PlayerFinished(port_id=p, revision=r, player_id=player, error=error),
+    "closed": lambda p, r, stats, lost: PortClosed(port_id=p, revision=r, stats=unpack_stats(stats), lost_worker=lost),
 }
 
 

@@ -1,0 +1,299 @@
+"""Twin port: one media port in plain Python: latch, outgoing stream, player, reports; no socket is read here."""
+
+import random
+import socket
+import struct
+from dataclasses import dataclass, field
+
+from media.event import PortLatched, PortStats
+from media.port_state import Address, Player, PortState
+from media.reception import Reception
+from media.rtcp import NTP_OFFSET_S, Compound, MalformedRtcp, SenderInfo, build_compound, parse_compound
+from media.rtp import RtpPacket, build_rtp
+
+_DURABLE = struct.Struct("<QIIdHB?46sH46sH")
+_CATCH_UP = 5
+
+
+@dataclass(slots=True)
+class PlayerRun:
+    """A player under way: its file, where it is, and when the next frame is due (monotonic seconds)."""
+
+    player: Player
+    data: memoryview
+    due: float
+    position: int = 0
+    sequence: int = 0
+    timestamp: int = 0
+    plays_left: int | None = 1
+
+
+@dataclass(slots=True)
+class TwinPort:
+    """State and counters of one port; `slot` is its view of the shared memory."""
+
+    id: int
+    rtp: socket.socket
+    rtcp: socket.socket
+    slot: memoryview
+    rtcp_due: float
+    ssrc: int
+    state: PortState = field(default_factory=PortState)
+    revision: int = 0
+    latched: Address | None = None
+    latched_signalled: bool = False
+    signalled: Address | None = None
+    rtcp_latched: Address | None = None
+    reception: Reception = field(default_factory=Reception)
+    restarted: bool = False
+    run: PlayerRun | None = None
+    player_id: int | None = None
+    started: bool = False
+    next_seq: int = 0
+    last_ts: int = 0
+    last_out: float | None = None
+    source: object = None
+    seq_offset: int = 0
+    ts_offset: int = 0
+    marked: bool = False
+    counts: dict[str, int] = field(default_factory=dict)
+    packets_reported: int = 0
+    first_in: float | None = None
+    last_in: float | None = None
+    first_out: float | None = None
+    rtt_ms: float | None = None
+    far: tuple[int, float, int] | None = None
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter named as in PortStats."""
+        self.counts[name] = self.counts.get(name, 0) + by
+
+    def recall(self, rng: random.Random) -> None:
+        """Go on with what the shared memory knows of this port, or begin anew."""
+        owner, ssrc, last_ts, last_out, next_seq, latched_by, started, host, port, shost, sport = _DURABLE.unpack_from(
+            self.slot
+        )
+        if owner != self.id:
+            self.ssrc = rng.getrandbits(32)
+            self.keep()
+            return
+        self.ssrc, self.last_ts, self.next_seq, self.started = ssrc, last_ts, next_seq, started
+        self.last_out = last_out if started else None
+        self.latched = (host.rstrip(b"\0").decode(), port) if latched_by else None
+        self.latched_signalled = latched_by == 2
+        self.signalled = (shost.rstrip(b"\0").decode(), sport) if sport else None
+
+    def keep(self) -> None:
+        """Write what must outlive the process into the shared memory."""
+        host, port = self.latched or ("", 0)
+        shost, sport = self.signalled or ("", 0)
+        latched_by = 0 if self.latched is None else 2 if self.latched_signalled else 1
+        _DURABLE.pack_into(
+            self.slot, 0, self.id, self.ssrc, self.last_ts, self.last_out or 0.0, self.next_seq, latched_by,
+            self.started, host.encode(), port, shost.encode(), sport,
+        )  # fmt: skip
+
+    def apply(self, revision: int, state: PortState) -> None:
+        """Take a new state; another signalled address or way of latching forgets the latch."""
+        if state.latch != self.state.latch or state.remote_rtp != self.signalled:
+            self.latched = None
+            self.rtcp_latched = None
+        self.revision = revision
+        self.state = state
+        self.signalled = state.remote_rtp
+        self.keep()
+
+    def target(self) -> Address | None:
+        """Where RTP goes: the latched address, else the signalled one (RFC 4961)."""
+        return self.latched if self.state.latch == "auto" and self.latched else self.state.remote_rtp
+
+    def admit(self, source: Address, now: float, silence_s: float) -> tuple[bool, PortLatched | None]:
+        """Say whether a valid packet's source may speak, and whether it was latched just now."""
+        if self.latched is not None and (source == self.latched or self.state.latch == "off"):
+            return True, None
+        signalled = source == self.state.remote_rtp
+        if self.state.latch == "strict" and not signalled:
+            return False, None
+        silent = self.last_in is None or now - self.last_in > silence_s
+        if not (
+            self.latched is None or self.state.latch == "strict" or (signalled and not self.latched_signalled) or silent
+        ):
+            return False, None
+        self.latched, self.latched_signalled, self.rtcp_latched = source, signalled, None
+        self.keep()
+        return True, PortLatched(port_id=self.id, revision=self.revision, host=source[0], port=source[1])
+
+    def emit(self, source: object, packet: RtpPacket, now: float, *, anew: bool = False) -> None:
+        """Send a packet of `source` as part of this port's one outgoing stream."""
+        target = self.target()
+        if target is None:
+            return
+        if source != self.source or anew:
+            self._anchor(source, packet, now)
+        sequence = (packet.sequence + self.seq_offset) & 0xFFFF
+        timestamp = (packet.timestamp + self.ts_offset) & 0xFFFFFFFF
+        if (sequence + 1 - self.next_seq) & 0xFFFF < 0x8000:
+            self.next_seq, self.last_ts, self.last_out = (sequence + 1) & 0xFFFF, timestamp, now
+        out = RtpPacket(
+            payload_type=packet.payload_type,
+            sequence=sequence,
+            timestamp=timestamp,
+            ssrc=self.ssrc,
+            payload=packet.payload,
+            marker=packet.marker or self.marked,
+        )
+        self.marked = False
+        self.count("packets_sent")
+        self.count("octets_sent", len(packet.payload))
+        self._send(self.rtp, build_rtp(out), target)
+        self.keep()
+
+    def _anchor(self, source: object, packet: RtpPacket, now: float) -> None:
+        passed = 0
+        if self.started and self.last_out is not None:
+            passed = max(1, int((now - self.last_out) * self.state.clock_rate))
+        else:
+            # The SSRC is random; its bits serve for the first sequence number and timestamp as well.
+            self.next_seq, self.last_ts = self.ssrc >> 7 & 0xFFFF, self.ssrc * 2654435761 & 0xFFFFFFFF
+            self.started, self.first_out = True, now
+        self.source = source
+        self.seq_offset = (self.next_seq - packet.sequence) & 0xFFFF
+        self.ts_offset = (self.last_ts + passed - packet.timestamp) & 0xFFFFFFFF
+        self.marked = True
+
+    def play(self, now: float) -> tuple[bool, int]:
+        """Send the frames that are due; gives (finished, re-anchors)."""
+        run = self.run
+        if run is None or not self.state.send or self.target() is None:
+            if run is not None:
+                run.due = now
+            return False, 0
+        player = run.player
+        for _ in range(_CATCH_UP):
+            if run.due > now:
+                return False, 0
+            payload = bytes(run.data[run.position : run.position + player.frame_bytes])
+            packet = RtpPacket(
+                payload_type=player.payload_type,
+                sequence=run.sequence & 0xFFFF,
+                timestamp=run.timestamp & 0xFFFFFFFF,
+                ssrc=0,
+                payload=payload,
+            )
+            self.emit(("player", player.id), packet, now)
+            run.sequence += 1
+            run.timestamp += player.samples_per_frame
+            run.due += player.ptime_ms / 1000.0
+            run.position += player.frame_bytes
+            if run.position + player.frame_bytes > len(run.data):
+                run.position = 0
+                if run.plays_left is not None:
+                    run.plays_left -= 1
+            if run.plays_left == 0:
+                self.run = None
+                return True, 0
+        if run.due > now:
+            return False, 0
+        missed = int((now - run.due) * 1000.0 // player.ptime_ms) + 1
+        run.due += missed * player.ptime_ms / 1000.0
+        run.timestamp += missed * player.samples_per_frame
+        self.marked = True
+        return False, 1
+
+    def report(self, now: float, wall_s: float, *, goodbye: bool = False) -> None:
+        """Send an SR or RR with CNAME, and BYE on close."""
+        target = self._rtcp_target()
+        if target is None:
+            return
+        sent = self.counts.get("packets_sent", 0)
+        sender = None
+        if sent != self.packets_reported and self.last_out is not None:
+            since = int((now - self.last_out) * self.state.clock_rate)
+            sender = SenderInfo(
+                ntp=int((wall_s + NTP_OFFSET_S) * (1 << 32)),
+                timestamp=self.last_ts + since,
+                packets=sent,
+                octets=self.counts.get("octets_sent", 0),
+            )
+        self.packets_reported = sent
+        compound = Compound(
+            ssrc=self.ssrc,
+            sender=sender,
+            blocks=self.reception.block(now),
+            cname=self.state.cname,
+            goodbye=goodbye,
+        )
+        if self._send(self.rtcp, build_compound(compound), target):
+            self.count("rtcp_sent")
+
+    def hear_report(self, data: bytes, source: Address, now: float, wall_s: float) -> bool:
+        """Take the far end's RTCP; False when it was dropped (and counted)."""
+        if not self._rtcp_allowed(source[0]):
+            self.count("dropped_foreign")
+            return False
+        try:
+            compound = parse_compound(data)
+        except MalformedRtcp:
+            self.count("dropped_malformed")
+            return False
+        self.count("rtcp_received")
+        if compound.sender is not None and compound.ssrc == self.reception.ssrc:
+            self.reception.last_sr = compound.sender.ntp >> 16 & 0xFFFFFFFF
+            self.reception.last_sr_s = now
+        for block in compound.blocks:
+            if block.ssrc != self.ssrc:
+                continue
+            self.far = (block.cumulative_lost, block.fraction_lost / 256.0, block.jitter)
+            trip = (int((wall_s + NTP_OFFSET_S) * 65536) - block.last_sr - block.delay) & 0xFFFFFFFF
+            if block.last_sr and trip < 0x80000000:
+                self.rtt_ms = trip / 65.536
+        return True
+
+    def _rtcp_allowed(self, host: str) -> bool:
+        if self.latched is not None and self.state.latch != "off":
+            return host == self.latched[0]
+        known = (self.state.remote_rtcp, self.state.remote_rtp)
+        return any(address is not None and address[0] == host for address in known)
+
+    def _rtcp_target(self) -> Address | None:
+        if self.rtcp_latched is not None:
+            return self.rtcp_latched
+        if self.state.latch == "auto" and self.latched is not None and not self.latched_signalled:
+            return self.latched[0], self.latched[1] + 1
+        if self.state.remote_rtcp is not None:
+            return self.state.remote_rtcp
+        target = self.target()
+        return None if target is None else (target[0], target[1] + 1)
+
+    def _send(self, sender: socket.socket, data: bytes, target: Address) -> bool:
+        try:
+            sender.sendto(data, target)
+        except (OSError, OverflowError):
+            self.count("dropped_send")
+            return False
+        return True
+
+    def stats(self) -> PortStats:
+        """Give the counts as of now."""
+        expected, lost = self.reception.expected, self.reception.lost
+        far = self.far or (None, None, None)
+        return PortStats(
+            clock_rate=self.state.clock_rate,
+            expected=expected,
+            lost=lost,
+            fraction_lost=max(0.0, lost / expected) if expected else 0.0,
+            jitter=self.reception.jitter,
+            rtt_ms=self.rtt_ms,
+            far_lost=far[0],
+            far_fraction_lost=far[1],
+            far_jitter=far[2],
+            latched_host=None if self.latched is None else self.latched[0],
+            latched_port=None if self.latched is None else self.latched[1],
+            ssrc_in=self.reception.ssrc,
+            ssrc_out=self.ssrc if self.started else None,
+            first_received_s=self.first_in,
+            last_received_s=self.last_in,
+            first_sent_s=self.first_out,
+            last_sent_s=self.last_out,
+            **self.counts,
+        )
