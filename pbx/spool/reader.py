@@ -25,11 +25,17 @@ _CHUNK_BYTES: Final = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class SpoolRecord:
-    """One event as written (`payload`) and as read; `position` is the place behind it."""
+    """One event as written (`payload`) and as read; `segment` and `end` are the place behind it."""
 
-    position: Position
+    segment: int
+    end: int
     payload: bytes
     envelope: Envelope
+
+    @property
+    def position(self) -> Position:
+        """Where to read on behind this record."""
+        return Position(self.segment, self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +65,7 @@ class SpoolReader:
         "position",
     )
 
-    def __init__(
-        self, directory: Path, position: Position = START, *, expected_seq: int | None = None
-    ) -> None:
+    def __init__(self, directory: Path, position: Position = START, *, expected_seq: int | None = None) -> None:
         """Begin at `position`; `expected_seq` is the number due there (None: do not check the first)."""
         self._directory = directory
         self.position = position
@@ -164,8 +168,10 @@ class SpoolReader:
             except EventError:
                 self._skipped += offset - begin
                 continue
-            self._note_gap(Position(segment, base + begin), envelope.seq)
-            records.append(SpoolRecord(Position(segment, base + offset), payload, envelope))
+            if self._skipped or envelope.seq != self._expected_seq:
+                self._note_gap(Position(segment, base + begin), envelope.seq)
+            self._expected_seq = envelope.seq + 1
+            records.append(SpoolRecord(segment, base + offset, payload, envelope))
         self._carry = data[offset:]
         self.position = Position(segment, base + offset)
 
@@ -185,4 +191,3 @@ class SpoolReader:
         if self._skipped or missing:
             self.gaps.append(Gap(at, self._skipped, missing, seq))
             self._skipped = 0
-        self._expected_seq = seq + 1

@@ -1,0 +1,21 @@
+"""The database: tables, the engine, and the only code that speaks SQL."""
+
+from __future__ import annotations
+
+from pbx.store.database import StoreError, last_seq, open_engine
+from pbx.store.history import BindingKey, BindingRow, EventRow, History, binding_key
+from pbx.store.queries import CallQuery, HistoryReader, LogState
+
+__all__ = [
+    "BindingKey",
+    "BindingRow",
+    "CallQuery",
+    "EventRow",
+    "History",
+    "HistoryReader",
+    "LogState",
+    "StoreError",
+    "binding_key",
+    "last_seq",
+    "open_engine",
+]

@@ -1,0 +1,73 @@
+"""Opening the database: SQLite in WAL mode, with the tables made when missing."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from pbx.store.tables import METADATA
+
+# synchronous=NORMAL: a power cut may take the last commits but never damages the file. A commit holds the
+# spool position together with the rows, so what was taken is read from the spool again.
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",
+    "PRAGMA busy_timeout=10000",
+    "PRAGMA cache_size=-16384",
+    "PRAGMA wal_autocheckpoint=4000",
+)
+
+
+class StoreError(Exception):
+    """The database cannot be opened or does not belong to this spool; the text says what to do."""
+
+
+def open_engine(path: Path) -> Engine:
+    """Engine on the SQLite file `path`, made with all tables when missing.
+
+    Raises StoreError when the file is no database or cannot be written.
+    """
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we begin transactions ourselves, see on_begin
+        cursor = connection.cursor()
+        for pragma in _PRAGMAS:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        METADATA.create_all(engine)
+    except (OSError, SQLAlchemyError) as error:
+        engine.dispose()
+        raise StoreError(f"database {path}: {error}; move it away or restore a backup") from error
+    return engine
+
+
+def last_seq(path: Path) -> int:
+    """Number of the last event in the database file `path`, 0 when there is none: the floor for a new spool.
+
+    Raises StoreError when the file cannot be read.
+    """
+    if not path.exists():
+        return 0
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            with suppress(sqlite3.OperationalError):  # no tables yet
+                row = connection.execute("SELECT max(seq) FROM events").fetchone()
+                return int(row[0] or 0)
+            return 0
+    except sqlite3.Error as error:
+        raise StoreError(f"database {path}: {error}; move it away or restore a backup") from error

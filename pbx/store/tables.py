@@ -1,0 +1,146 @@
+"""The tables, one for one the fields of the records they hold."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
+
+METADATA: Final = MetaData()
+
+# SQLite: INTEGER PRIMARY KEY is the row's own number, so rows lie in order of events.
+EVENTS: Final = Table(
+    "events",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("call", Text),
+    Column("code", SmallInteger, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+Index("events_call", EVENTS.c.call, sqlite_where=EVENTS.c.call.is_not(None))
+
+# ULIDs sort by time: the key is also the index for "newest first".
+CALLS: Final = Table(
+    "calls",
+    METADATA,
+    Column("call_id", Text, primary_key=True),
+    Column("tenant", Text),
+    Column("node", Text),
+    Column("sip_call_id", Text),
+    Column("direction", Text, nullable=False),
+    Column("call_type", Text, nullable=False),
+    Column("device", Text),
+    Column("extension", Text),
+    Column("source", Text),
+    Column("caller_original", Text),
+    Column("caller_name_original", Text),
+    Column("called_original", Text),
+    Column("called_final", Text),
+    Column("did", Text),
+    Column("trunk", Text),
+    Column("start_at_ms", BigInteger, nullable=False),
+    Column("offered_at_ms", BigInteger),
+    Column("ring_at_ms", BigInteger),
+    Column("answer_at_ms", BigInteger),
+    Column("end_at_ms", BigInteger, nullable=False),
+    Column("total_ms", BigInteger, nullable=False),
+    Column("ring_ms", BigInteger, nullable=False),
+    Column("talk_ms", BigInteger, nullable=False),
+    Column("other_ms", BigInteger, nullable=False),
+    Column("post_dial_delay_ms", BigInteger),
+    Column("result", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("hangup_party", Text),
+    Column("sip_code", Integer),
+    Column("sip_text", Text),
+    Column("q850", Integer),
+    Column("destination_type", Text),
+    Column("destination", Text),
+    Column("codec", Text),
+    Column("loss_pct", Float),
+    Column("jitter_ms", Float),
+    Column("rtt_ms", Float),
+    Column("mos", Float),
+    sqlite_with_rowid=False,
+)
+
+LEGS: Final = Table(
+    "legs",
+    METADATA,
+    Column("call_id", Text, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("leg_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("number", Text),
+    Column("device", Text),
+    Column("trunk", Text),
+    Column("sip_call_id", Text),
+    Column("address", Text),
+    Column("state", Text, nullable=False),
+    Column("start_at_ms", BigInteger, nullable=False),
+    Column("ring_at_ms", BigInteger),
+    Column("answer_at_ms", BigInteger),
+    Column("end_at_ms", BigInteger),
+    Column("reason", Text),
+    Column("hangup_party", Text),
+    Column("sip_code", Integer),
+    Column("sip_text", Text),
+    Column("q850", Integer),
+    Column("codec", Text),
+    Column("early_media", Boolean, nullable=False),
+    Column("packets_in", BigInteger),
+    Column("packets_out", BigInteger),
+    Column("lost_in", BigInteger),
+    Column("far_lost", BigInteger),
+    Column("jitter_ms", Float),
+    Column("rtt_ms", Float),
+    Column("mos", Float),
+    Column("latched", Text),
+    sqlite_with_rowid=False,
+)
+
+# One row per live binding: the newest `RegistrationChanged` of it, as written in the log.
+BINDINGS: Final = Table(
+    "bindings",
+    METADATA,
+    Column("tenant", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("binding", Text, primary_key=True),
+    Column("expires_at_ns", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Starts of `control`; `previous_at_ns` is the time of the last event before.
+BOOTS: Final = Table(
+    "boots",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("node", Text, nullable=False),
+    Column("boot", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("previous_at_ns", BigInteger, nullable=False),
+)
+
+META: Final = Table(
+    "meta",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
