@@ -205,7 +205,6 @@ cdef class CompiledDatapath:
     cdef dict awaited
     cdef dict playing
     cdef object files
-    cdef list spare
     cdef object finished
     cdef object thread
 
@@ -218,7 +217,6 @@ cdef class CompiledDatapath:
         self.awaited = {}
         self.playing = {}
         self.files = PayloadFiles()
-        self.spare = []
         self.finished = deque()
         self.thread = None
         e = self.engine = <Engine*>calloc(1, sizeof(Engine))
@@ -246,6 +244,7 @@ cdef class CompiledDatapath:
 
     def __dealloc__(self):
         cdef int index
+        cdef Port* port
         cdef Engine* e = self.engine
         if e == NULL:
             return
@@ -253,8 +252,10 @@ cdef class CompiledDatapath:
             free(e.ports[index])
         for fd in (e.epoll_fd, e.timer_fd, e.wake_fd, e.event_fd):
             close_fd(fd)
-        for pointer in self.spare:
-            free(<void*><size_t>pointer)
+        while e.spare != NULL:
+            port = e.spare
+            e.spare = port.peer
+            free(port)
         free(e.ports)
         free(e.players)
         free(e.events)
@@ -316,8 +317,9 @@ cdef class CompiledDatapath:
         if (slot + 1) * SLOT_BYTES > <uint64_t>self.memory.shape[0]:
             raise ValueError(f"port {port_id}: slot {slot} lies outside the shared memory")
         self.room()
-        if self.spare:
-            port = <Port*><size_t>self.spare.pop()
+        if e.spare != NULL:
+            port = e.spare
+            e.spare = port.peer
         else:
             port = <Port*>calloc(1, sizeof(Port))
             if port == NULL:
@@ -506,7 +508,11 @@ cdef class CompiledDatapath:
         del self.ports[port_id]
         self.playing.pop(port_id, None)
         self.awaited.pop(port_id, None)
-        self.spare.append(<size_t>port)
+        # Kept, never freed: the relay thread and peers may still point at it, and find that it has no id.
+        lock(e)
+        port.peer = e.spare
+        e.spare = port
+        unlock(e)
         return 0
 
     def close(self, uint64_t port_id):

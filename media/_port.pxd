@@ -216,6 +216,7 @@ ctypedef struct Engine:
     int timer_fd
     int wake_fd
     int event_fd
+    Port* spare
     Port** ports
     int ports_used
     int ports_room
