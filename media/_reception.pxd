@@ -51,9 +51,9 @@ cdef inline bint sequence_seen(Reception* r, uint32_t ssrc, uint16_t sequence) n
     elif delta <= 0x10000 - RTP_MAX_MISORDER:
         if sequence == r.bad_seq:
             begin_source(r, ssrc, sequence)
+            r.received = 1
         else:
             r.bad_seq = (sequence + 1) & 0xFFFF
-        r.received += 1
         return False
     r.received += 1
     return True

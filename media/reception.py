@@ -51,9 +51,9 @@ class Reception:
         elif delta <= 0x10000 - MAX_MISORDER:
             if sequence == self.bad_seq:
                 self._begin(ssrc, sequence)
+                self.received = 1
             else:
                 self.bad_seq = (sequence + 1) & 0xFFFF
-            self.received += 1
             return False
         self.received += 1
         return True

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from media.allocator import NoPortsLeft, PortAllocator
+from media.allocator import NoPortsLeft, PortAllocator, SocketPair
 from media.client import MediaClient
 from media.event import MediaEvent, PlayerFinished, PortClosed, PortLatched, WorkerLost, WorkerReady
 from media.launcher import ExecLauncher
@@ -122,11 +122,11 @@ def test_killed_worker_is_restarted_and_streams_go_on(phones: Phones) -> None:
 
 
 def test_player_finishes_and_says_when_its_file_is_missing(tmp_path: Path, phones: Phones) -> None:
+    path = str(tmp_path / "prompt.raw")
+    Path(path).write_bytes(b"\x11" * 160 + b"\x22" * 160)
+
     async def scenario() -> None:
         phone = phones(1)
-        path = str(tmp_path / "prompt.raw")
-        with open(path, "wb") as file:
-            file.write(b"\x11" * 160 + b"\x22" * 160)
         async with media() as (client, events):
             port = client.allocate()
             player = Player(id=1, path=path, payload_type=0)
@@ -210,10 +210,12 @@ def test_numbers_rest_and_bound_ones_are_skipped(phones: Phones) -> None:
     allocator = PortAllocator(
         addresses=("127.0.0.1",), port_min=base, port_max=base + 5, now=lambda: now[0], rest_s=30.0
     )
-    pairs = []
-    with pytest.raises(NoPortsLeft):
-        while True:
+    pairs: list[SocketPair] = []
+    while len(pairs) < 3:
+        try:
             pairs.append(allocator.take())
+        except NoPortsLeft:
+            break
     taken = [pair.rtp_port for pair in pairs]
     assert base not in taken
     assert allocator.bound_by_others >= 1
