@@ -44,9 +44,7 @@ def test_from_sip(status: int, q850: int | None, reason: Reason) -> None:
     assert from_sip(status, q850) is reason
 
 
-@pytest.mark.parametrize(
-    ("status", "cause"), [(200, 16), (404, 1), (408, 102), (480, 18), (486, 17), (699, 127)]
-)
+@pytest.mark.parametrize(("status", "cause"), [(200, 16), (404, 1), (408, 102), (480, 18), (486, 17), (699, 127)])
 def test_to_q850(status: int, cause: int) -> None:
     assert to_q850(status) == cause
 

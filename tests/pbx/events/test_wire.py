@@ -139,7 +139,5 @@ def test_registration_path_is_a_tuple() -> None:
 
 
 def test_leg_ended_keeps_raw_codes() -> None:
-    event = LegEnded(
-        call="c", leg="l", reason="unknown", sip_code=499, sip_text="?", q850=None, party="callee"
-    )
+    event = LegEnded(call="c", leg="l", reason="unknown", sip_code=499, sip_text="?", q850=None, party="callee")
     assert decode(encode(event, 1, 2)).event == event

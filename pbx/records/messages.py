@@ -1,0 +1,39 @@
+"""What goes over the channel of the records process: requests by name, records as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Final
+
+from pbx.cdr import Cdr, LegRecord
+
+CALL_FIELDS: Final = tuple(field.name for field in fields(Cdr) if field.name != "legs")
+LEG_FIELDS: Final = tuple(field.name for field in fields(LegRecord))
+_call_row: Final[Callable[[Cdr], tuple[Any, ...]]] = attrgetter(*CALL_FIELDS)
+_leg_row: Final[Callable[[LegRecord], tuple[Any, ...]]] = attrgetter(*LEG_FIELDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsStatus:
+    """How the records process does: last event committed, calls open, what it had to leave out."""
+
+    seq: int
+    open_calls: int
+    damaged_bytes: int
+    missing_events: int
+    skipped_events: int
+    error: str | None
+
+
+def cdr_to_wire(cdr: Cdr) -> list[Any]:
+    """A call record as plain data."""
+    return [list(_call_row(cdr)), [list(_leg_row(leg)) for leg in cdr.legs]]
+
+
+def cdr_from_wire(wire: list[Any]) -> Cdr:
+    """The record that `cdr_to_wire` wrote."""
+    call, legs = wire
+    rows = tuple(LegRecord(**dict(zip(LEG_FIELDS, leg, strict=True))) for leg in legs)
+    return Cdr(**dict(zip(CALL_FIELDS, call, strict=True)), legs=rows)

@@ -1,0 +1,177 @@
+"""Inside the records process: take in the spool, answer requests, end with `control`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Engine
+
+from pbx.events import encode
+from pbx.records.frames import FrameError, pack_frame, read_frame
+from pbx.records.ingest import Ingest, IngestError
+from pbx.records.messages import RecordsStatus, cdr_to_wire
+from pbx.store import CallQuery, History, HistoryReader
+
+_POLL_S: Final = 0.25
+_CATCH_UP_POLL_S: Final = 0.01
+_MAX_BACKOFF_S: Final = 10.0
+_log = logging.getLogger(__name__)
+
+
+class RecordsServer:
+    """Serves one `control` over `reader` and `writer` until it closes the channel."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        spool: Path,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._engine = engine
+        self._history = History(engine)
+        self._ingest = Ingest(self._history, spool)
+        self._reader = reader
+        self._writer = writer
+        self._now_ns = now_ns
+        self._error: str | None = None
+        self._retry_at_s = 0.0
+        self._backoff_s = 0.0
+
+    async def run(self) -> None:
+        """Serve until the channel closes; then take in the rest of the spool and return."""
+        pump = asyncio.create_task(self._pump(), name="records-pump")
+        answers: set[asyncio.Task[None]] = set()
+        try:
+            while (message := await read_frame(self._reader)) is not None:
+                task = asyncio.create_task(self._answer(message), name="records-answer")
+                answers.add(task)
+                task.add_done_callback(answers.discard)
+        except FrameError as error:
+            _log.error("channel from control: %s", error)
+        finally:
+            for task in (pump, *answers):
+                task.cancel()
+            await asyncio.gather(pump, *answers, return_exceptions=True)
+            self._retry_at_s = 0.0
+            while self._step():
+                pass
+            self._ingest.close()
+            self._history.close()
+            self._writer.close()
+
+    async def _pump(self) -> None:
+        while True:
+            await self._step_all()
+            await asyncio.sleep(_POLL_S)
+
+    async def _step_all(self) -> None:
+        more = self._step()
+        while more:
+            await asyncio.sleep(0)  # requests come in between two batches
+            more = self._step()
+
+    def _step(self) -> int:
+        """One batch from the spool; 0 when there is nothing or the database refuses for now."""
+        if time.monotonic() < self._retry_at_s:
+            return 0
+        try:
+            count = self._ingest.step(self._now_ns())
+        except (IngestError, OSError) as error:
+            self._backoff_s = min(_MAX_BACKOFF_S, max(0.25, self._backoff_s * 2))
+            self._retry_at_s = time.monotonic() + self._backoff_s
+            if self._error is None:
+                _log.error("records are kept in the spool until this is over: %s", error)
+            self._error = str(error)
+            return 0
+        if self._error is not None:
+            _log.warning("records are written again")
+        self._error, self._backoff_s = None, 0.0
+        return count
+
+    async def _answer(self, message: Any) -> None:
+        number, name, arguments = message
+        try:
+            handler = REQUESTS.get(name)
+            if handler is None:
+                raise LookupError(f"records process knows no request {name!r}")
+            reply = [number, True, await handler(self, *arguments)]
+        except Exception as error:  # a failed request is answered; it must not end the process
+            _log.exception("request %s failed", name)
+            reply = [number, False, f"{type(error).__name__}: {error}"]
+        self._writer.write(pack_frame(reply))
+        with suppress(ConnectionError):
+            await self._writer.drain()
+
+    async def _bindings(self) -> list[bytes]:
+        now_ns = self._now_ns()
+        await self._step_all()
+
+        def read() -> list[bytes]:
+            with HistoryReader(self._engine) as history:
+                return [encode(event, 0, now_ns) for event in history.bindings(now_ns)]
+
+        return await asyncio.to_thread(read)
+
+    async def _calls(self, limit: int, tenant: str | None, before: str | None, call: str | None) -> list[Any]:
+        query = CallQuery(limit=limit, tenant=tenant, before=before, call=call)
+
+        def read() -> list[Any]:
+            with HistoryReader(self._engine) as history:
+                return [cdr_to_wire(cdr) for cdr in history.cdrs(query)]
+
+        return await asyncio.to_thread(read)
+
+    async def _events(self, call: str) -> list[bytes]:
+        def read() -> list[bytes]:
+            with HistoryReader(self._engine) as history:
+                return [encode(one.event, one.seq, one.at_ns) for one in history.call_events(call)]
+
+        return await asyncio.to_thread(read)
+
+    async def _caught_up(self, seq: int) -> int:
+        while self._ingest.seq < seq:
+            if not self._step():
+                await asyncio.sleep(_CATCH_UP_POLL_S)
+        return self._ingest.seq
+
+    async def _status(self) -> list[Any]:
+        ingest = self._ingest
+        status = RecordsStatus(
+            seq=ingest.seq,
+            open_calls=ingest.open_calls,
+            damaged_bytes=ingest.damaged_bytes,
+            missing_events=ingest.missing_events,
+            skipped_events=ingest.skipped_events,
+            error=self._error,
+        )
+        return list(astuple(status))
+
+    async def _compile(self, paths: list[str]) -> list[Any]:
+        from pbx.records.work import compile_documents  # heavy: only when configuration changes
+
+        return await asyncio.to_thread(compile_documents, paths)
+
+    async def _prepare(self, sounds: str, out: str, languages: list[str], codecs: list[str]) -> Any:
+        from pbx.records.work import prepare_sounds
+
+        return await asyncio.to_thread(prepare_sounds, sounds, out, languages, codecs)
+
+
+REQUESTS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
+    "bindings": RecordsServer._bindings,
+    "calls": RecordsServer._calls,
+    "caught_up": RecordsServer._caught_up,
+    "compile": RecordsServer._compile,
+    "events": RecordsServer._events,
+    "prepare": RecordsServer._prepare,
+    "status": RecordsServer._status,
+}

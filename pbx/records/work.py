@@ -1,0 +1,18 @@
+"""Heavy work of the records process: compiling configuration, making sound files ready."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+from media.payload import prepare_payloads
+from pbx.schema.compile import compile_files
+
+
+def compile_documents(paths: list[str]) -> list[Any]:
+    """`[packed snapshot, []]`, or `[None, errors]` when anything in the documents is wrong."""
+    snapshot, errors = compile_files([Path(path) for path in paths])
+    if snapshot is None:
+        return [None, [astuple(error) for error in errors]]
+    return [snapshot.pack(), []]

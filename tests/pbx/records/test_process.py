@@ -1,0 +1,89 @@
+"""The whole records process: answers, dies at any moment, is started again, loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from pbx.records.client import RecordsClient, RecordsError
+from pbx.spool import SpoolWriter
+from tests.fakes.call_log import START_NS, call_log, registration
+from tests.pbx.records.test_ingest import expected_bindings, expected_cdrs
+
+
+def test_records_answer_and_survive_sigkill(tmp_path: Path) -> None:
+    rng = Random(11)
+    log = call_log(rng, 120)
+
+    async def scenario() -> None:
+        client = RecordsClient(tmp_path, first_backoff_s=0.01, max_backoff_s=0.01)
+        writer = SpoolWriter(tmp_path / "spool")
+        await client.start()
+        assert await client.bindings() == []
+        for begin in range(0, len(log), 250):
+            seq = max(writer.append(event, at_ns) for event, at_ns in log[begin : begin + 250])
+            await client.status()  # it lives
+            writer.flush()
+            waiting = asyncio.create_task(client.caught_up(seq))
+            await asyncio.sleep(rng.random() * 0.02)
+            os.kill(client.pid or 0, signal.SIGKILL)
+            assert await waiting >= seq
+        writer.flush()
+        assert await client.caught_up(writer.next_seq - 1) == writer.next_seq - 1
+        assert client.restarts == len(range(0, len(log), 250)) > 3
+        status = await client.status()
+        assert (status.damaged_bytes, status.missing_events, status.error) == (0, 0, None)
+        bindings = {one.device: one for one in await client.bindings()}
+        assert bindings == expected_bindings(log)
+        await client.stop()
+
+        client = RecordsClient(tmp_path)
+        await client.start()
+        cdrs = await client.calls(10**6)
+        assert cdrs == expected_cdrs(tmp_path / "spool")
+        newest = cdrs[0]
+        assert await client.calls(1) == [newest]
+        assert await client.calls(call=newest.call_id) == [newest]
+        assert (await client.events(newest.call_id))[0].event.type == "call.created"
+        await client.stop()
+        writer.close()
+
+    asyncio.run(scenario())
+
+
+def test_unknown_request_is_answered_with_an_error(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        client = RecordsClient(tmp_path)
+        await client.start()
+        with pytest.raises(RecordsError, match="knows no request 'nonsense'"):
+            await client._ask("nonsense")
+        assert await client.calls() == []
+        await client.stop()
+        with pytest.raises(RecordsError, match="was stopped"):
+            await client.calls()
+
+    asyncio.run(scenario())
+
+
+def test_stop_takes_in_the_rest_of_the_spool(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        writer = SpoolWriter(tmp_path / "spool")
+        first = RecordsClient(tmp_path)
+        await first.start()
+        assert await first.bindings() == []
+        writer.append(registration(1, "added", 2**62), START_NS)
+        writer.flush()
+        await first.stop()
+        writer.close()
+        second = RecordsClient(tmp_path)
+        await second.start()
+        assert (await second.status()).seq == 1
+        assert await second.bindings() == [registration(1, "added", 2**62)]
+        await second.stop()
+
+    asyncio.run(scenario())
