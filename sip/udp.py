@@ -57,7 +57,8 @@ class UdpListener:
             self._socket.bind(address)
         except OSError as error:
             self._socket.close()
-            raise OSError(error.errno, f"cannot listen for SIP on UDP {address[0]} port {address[1]}: {error.strerror}")
+            text = f"cannot listen for SIP on UDP {address[0]} port {address[1]}: {error.strerror}"
+            raise OSError(error.errno, text) from error
         bound = self._socket.getsockname()
         self.address: Address = (bound[0], bound[1])
         self._wildcard = ipaddress.ip_address(bound[0]).is_unspecified

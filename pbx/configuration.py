@@ -1,0 +1,53 @@
+"""Configuration: the snapshot that is in force, swapped as a whole; running calls keep the one they began with."""
+
+from __future__ import annotations
+
+from pbx.snapshot import Snapshot, TrunkSnapshot
+from pbx.tenant import TenantView
+from sip.flow import Flow
+from sip.message import Request
+from sip.uri import SipUri
+
+
+class Configuration:
+    """Looks up whom a request concerns."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._views = self._make_views(snapshot)
+
+    def _make_views(self, snapshot: Snapshot) -> dict[str, TenantView]:
+        return {key: TenantView(snapshot, tenant) for key, tenant in snapshot.tenants.items()}
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Put another snapshot in force."""
+        self._snapshot, self._views = snapshot, self._make_views(snapshot)
+
+    def tenant(self, key: str) -> TenantView | None:
+        return self._views.get(key)
+
+    def domain(self, request: Request, flow: Flow) -> tuple[TenantView | None, str]:
+        """The tenant that a device's request is for, and the realm to challenge it with.
+
+        The host of the Request-URI decides, then that of From: softphones with an outbound proxy put their domain
+        into From only. Our own address counts as the domain of the tenant that says so (`own_address`).
+        """
+        host = ""
+        for uri in (request.uri, request.from_.uri):
+            if not isinstance(uri, SipUri):
+                continue
+            host = host or uri.host
+            tenant = self._snapshot.by_domain.get(uri.host)
+            if tenant is None and uri.host == flow.local[0]:
+                tenant = self._snapshot.own_address
+            if tenant is not None:
+                return self._views[tenant.key], tenant.domain
+        return None, host
+
+    def trunk_from(self, flow: Flow) -> TrunkSnapshot | None:
+        """The peer trunk that a source address belongs to: by address and port before address alone."""
+        return self._snapshot.trunk_from(*flow.remote)

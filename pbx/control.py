@@ -1,0 +1,204 @@
+"""Call control: the verbs that dialplan actions and flow nodes speak, for the call of one session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from media.allocator import NoPortsLeft
+from media.event import PlayerFinished
+from media.offer_answer import CodecMismatch
+from media.sdp import SdpError
+from pbx import negotiation
+from pbx.call import Call
+from pbx.dial import Dial, DialTarget
+from pbx.events import CallAnswered, CallBridged, CallRouted, LegAnswered
+from pbx.inbox import MediaSignal
+from pbx.leg import Leg, LegEnd, LegState
+from pbx.reasons import REASONS, Party, Reason
+from pbx.session import CallOver, Session
+from pbx.targets import extension_targets
+from sip.commands import Respond
+from sip.name_addr import NameAddr
+from sip.uri import SipUri
+
+if TYPE_CHECKING:
+    from pbx.snapshot import ExtensionSnapshot, TrunkSnapshot
+    from pbx.tenant import TenantView
+
+# Statuses of a callee that a caller may see as they are; others become the status of the reason.
+_PASSED_ON = frozenset({404, 410, 480, 484, 485, 486, 488, 600, 603, 604, 606, 607, 608})
+
+
+class CallControl:
+    """The verbs. Each raises LegGone when the caller leaves while it waits."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.caller: Leg = session.call.legs[0]
+
+    @property
+    def call(self) -> Call:
+        return self._session.call
+
+    @property
+    def tenant(self) -> TenantView:
+        return self._session.tenant
+
+    @property
+    def codecs_with_sound(self) -> tuple[str, ...]:
+        """Codecs in which the server has sounds of its own."""
+        return self._session.node.sounds.codecs
+
+    def routed(self, kind: str, destination: str | None, number: str | None) -> None:
+        """Write down where the call goes now."""
+        self._session.node.journal.emit(
+            CallRouted(call=self.call.id, destination_type=kind, destination=destination, called_final=number)
+        )
+
+    def ring(self) -> None:
+        """180 to the caller, once."""
+        if self.caller.state is LegState.NEW:
+            self.caller.state = LegState.RINGING
+            self._session.node.send(Respond(usage=self.caller.usage, status=180))
+
+    def progress(self, codecs: tuple[str, ...]) -> None:
+        """Open the way to the caller's ear before the answer (183). Raises CallOver where no codec fits."""
+        caller = self.caller
+        if caller.state in (LegState.EARLY, LegState.UP, LegState.HELD) or caller.remote_sdp is None:
+            return
+        body = self._answer_body(codecs)
+        self._session.node.send(Respond(usage=caller.usage, status=183, body=body))
+        caller.state = LegState.EARLY
+        self._session.connect(caller)
+
+    def answer(self, codecs: tuple[str, ...] | None = None, by: Leg | None = None) -> None:
+        """200 to the caller, with the codecs given (its own policy's by default). Raises CallOver where none fits."""
+        caller, session = self.caller, self._session
+        if caller.state in (LegState.UP, LegState.HELD):
+            return
+        if caller.remote_sdp is None:
+            self._open_port(caller)
+            body = negotiation.write_offer(caller, negotiation.own_formats(codecs or caller.codecs))
+            caller.answer_due = True
+        elif caller.state is LegState.EARLY:
+            body = negotiation.rewrite_answer(caller)
+        else:
+            body = self._answer_body(codecs or caller.codecs, "local" if by is None else "offerer")
+        session.node.send(Respond(usage=caller.usage, status=200, body=body))
+        caller.state = LegState.UP
+        self.call.answered = True
+        session.connect(caller)
+        journal = session.node.journal
+        journal.emit(CallAnswered(call=self.call.id, leg=None if by is None else by.id))
+        agreement = caller.agreement
+        codec = agreement.formats[0].name if agreement is not None and agreement.formats else None
+        journal.emit(LegAnswered(call=self.call.id, leg=caller.id, codec=codec))
+
+    def _answer_body(self, codecs: tuple[str, ...], prefer: negotiation.Preference = "offerer") -> bytes:
+        self._open_port(self.caller)
+        try:
+            return negotiation.write_answer(self.caller, codecs, prefer=prefer)
+        except (SdpError, CodecMismatch) as error:
+            self._session.node.log.info("no common codec", call=self.call.id, why=str(error))
+            raise CallOver(LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65)) from error
+
+    def _open_port(self, leg: Leg) -> None:
+        try:
+            self._session.open_port(leg)
+        except NoPortsLeft as error:
+            self._session.node.log.error("no media port", call=self.call.id, why=str(error))
+            raise CallOver(LegEnd(reason=Reason.MEDIA_FAILED, party=Party.SYSTEM, status=503, q850=47)) from error
+
+    def finish(self, reason: Reason, end: LegEnd | None = None) -> CallOver:
+        """The exception that ends the call for a reason: `raise control.finish(…)`."""
+        if end is None:
+            facts = REASONS[reason]
+            return CallOver(LegEnd(reason=reason, party=Party.SYSTEM, status=facts.sip_status, q850=facts.q850))
+        status = end.status if end.status in _PASSED_ON else REASONS[end.reason].sip_status
+        return CallOver(LegEnd(reason=end.reason, party=end.party, status=status, text=None, q850=end.q850))
+
+    async def play(self, name: str, plays: int | None = 1, limit_s: float | None = None) -> bool:
+        """Play a tone or prompt to the caller to its end; `plays` None goes on until the caller leaves,
+        or for `limit_s`.
+
+        False where the sound does not exist in the language or codec of the call.
+        """
+        session, caller = self._session, self.caller
+        player = session.node.sounds.player(name, self.tenant.prompt_language, caller.agreement, plays)
+        if player is None:
+            session.node.log.warning("sound not found", sound=name, call=self.call.id)
+            return False
+        caller.player = player
+        session.connect(caller)
+        session.checkpoint("play", sound=name)
+        deadline = None if limit_s is None else session.node.clock.now() + limit_s
+        while True:
+            signal = await session.next(deadline)
+            session.need(caller)
+            if signal is None:
+                caller.player = None
+                session.connect(caller)
+                return True
+            event = signal.event if isinstance(signal, MediaSignal) else None
+            if isinstance(event, PlayerFinished) and event.player_id == player.id:
+                caller.player = None
+                return event.error is None
+
+    def extension_targets(self, extension: ExtensionSnapshot) -> list[DialTarget]:
+        """The contacts at which an extension can be rung now."""
+        node = self._session.node
+        return extension_targets(node.location, self.tenant, extension, node.clock.now())
+
+    def occupy_extension(self, extension: ExtensionSnapshot) -> bool:
+        """Count the call on an extension; False where it has as many as it may have."""
+        return self._session.occupy(("extension", self.tenant.key, extension.number), extension.max_calls)
+
+    def occupy_trunk(self, trunk: TrunkSnapshot, way: str) -> bool:
+        """Count the call on a trunk, `in` or `out`; False where it is full."""
+        limit = trunk.max_in if way == "in" else trunk.max_out
+        session = self._session
+        return session.occupy(("trunk", trunk.name), trunk.max_total) and session.occupy(
+            ("trunk", trunk.name, way), limit
+        )
+
+    def caller_address(self) -> str:
+        """The From of outbound legs: the caller's number in the tenant's domain."""
+        uri = SipUri(user=self.call.caller or "anonymous", host=self.tenant.domain)
+        return str(NameAddr(display=self.call.caller_name or "", uri=uri))
+
+    def can_hear(self, codecs: tuple[str, ...]) -> bool:
+        """Whether the caller can be played something before the answer."""
+        offer = self.caller.remote_sdp
+        return offer is not None and bool(negotiation.offered_formats(offer, codecs))
+
+    async def dial(
+        self, targets: list[DialTarget], timeout_s: float, from_: str, progress_s: float | None = None
+    ) -> Leg:
+        """Ring targets together; the first to answer is returned. Raises DialFailed."""
+        return await Dial(self._session, self.caller, from_).run(targets, timeout_s, progress_s)
+
+    async def bridge(self, leg: Leg) -> LegEnd:
+        """Answer the caller with what `leg` agreed to, let both hear each other until one leaves, end the other."""
+        session, caller = self._session, self.caller
+        assert leg.agreement is not None
+        caller.peer, leg.peer = leg, caller
+        self.answer(negotiation.agreed_names(leg.agreement), by=leg)
+        session.node.journal.emit(CallBridged(call=self.call.id, leg_a=caller.id, leg_b=leg.id))
+        session.checkpoint("bridge", with_leg=leg.id)
+        while not caller.down and not leg.down:
+            await session.next()
+        gone, left = (caller, leg) if caller.down else (leg, caller)
+        assert gone.end is not None
+        session.hang_up(left, gone.end)
+        return gone.end
+
+    async def echo(self) -> None:
+        """Answer, and give back to the caller what it says until it leaves."""
+        session, caller = self._session, self.caller
+        self.answer()
+        caller.peer = caller
+        session.connect(caller)
+        session.checkpoint("echo")
+        while True:
+            await session.next()
+            session.need(caller)

@@ -1,0 +1,232 @@
+"""Dial: outbound legs that ring together; the first to answer wins, the others are told so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from media.allocator import NoPortsLeft
+from media.offer_answer import CodecMismatch
+from media.sdp import Format, SdpError
+from pbx import negotiation
+from pbx.events import LegAnswered, LegRinging
+from pbx.inbox import SipSignal
+from pbx.leg import Leg, LegEnd, LegState
+from pbx.reasons import Party, Reason
+from sip.commands import Respond, SendInvite
+from sip.events import InviteAnswered, InviteProgress
+from sip.flow import Flow, Target
+
+if TYPE_CHECKING:
+    from pbx.session import Session
+
+ANSWERED_ELSEWHERE = LegEnd(reason=Reason.PICKED_UP, party=Party.SYSTEM, q850=26)
+"""Q.850 cause 26: non-selected user clearing."""
+
+NO_ANSWER = LegEnd(reason=Reason.NO_ANSWER, party=Party.SYSTEM, q850=19)
+NO_PROGRESS = LegEnd(reason=Reason.OFFLINE, party=Party.SYSTEM, q850=20)
+
+# Of several failures the one that tells the caller most: a busy phone before a silent one before one that is off.
+_RANK: dict[Reason, int] = {
+    Reason.BUSY: 0,
+    Reason.REJECTED: 1,
+    Reason.NO_ANSWER: 2,
+    Reason.CODEC_MISMATCH: 3,
+    Reason.INVALID_NUMBER: 4,
+    Reason.OFFLINE: 9,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialTarget:
+    """One thing to ring: a device's binding or a trunk's peer."""
+
+    hop: Flow | Target
+    uri: str
+    number: str
+    host: str | None
+    """Our address as the target reaches it; None: that of the caller's leg."""
+    codecs: tuple[str, ...]
+    device: str | None = None
+    trunk: str | None = None
+    routes: tuple[str, ...] = ()
+
+
+class DialFailed(Exception):
+    """Nobody answered; `end` is what the caller is told."""
+
+    def __init__(self, end: LegEnd) -> None:
+        super().__init__(end.reason.value)
+        self.end = end
+
+
+class Dial:
+    """One attempt to reach somebody on behalf of a caller's leg."""
+
+    def __init__(self, session: Session, caller: Leg, from_: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        self._session = session
+        self._caller = caller
+        self._from = from_
+        self._headers = headers
+        self._legs: list[Leg] = []
+        self._failures: list[LegEnd] = []
+
+    async def run(self, targets: list[DialTarget], timeout_s: float, progress_s: float | None = None) -> Leg:
+        """Ring all targets and return the leg that answered; its agreement is concluded, the caller not yet answered.
+
+        Raises DialFailed when nobody answers within `timeout_s`, or nobody rings within `progress_s`, and LegGone when
+        the caller leaves.
+        """
+        session = self._session
+        for target in targets:
+            self._start(target)
+        session.checkpoint("dial", numbers=[target.number for target in targets])
+        now = session.node.clock.now()
+        deadline = now + timeout_s
+        progress = deadline if progress_s is None else min(deadline, now + progress_s)
+        while self._ringing():
+            silent = all(leg.state is LegState.NEW for leg in self._ringing())
+            signal = await session.next(progress if silent else deadline)
+            if signal is None:
+                unreachable = silent and progress < deadline
+                end = NO_PROGRESS if unreachable else NO_ANSWER
+                self._give_up(end)
+                raise DialFailed(end)
+            if self._caller.down:
+                assert self._caller.end is not None
+                self._give_up(self._caller.end)
+                session.need(self._caller)
+            if isinstance(signal, SipSignal) and signal.leg in self._legs:
+                answered = self._on_signal(signal)
+                if answered is not None:
+                    return answered
+        raise DialFailed(self._verdict())
+
+    def _ringing(self) -> list[Leg]:
+        return [leg for leg in self._legs if not leg.down]
+
+    def _give_up(self, end: LegEnd, but: Leg | None = None) -> None:
+        for leg in self._ringing():
+            if leg is not but:
+                self._session.hang_up(leg, end)
+
+    def _verdict(self) -> LegEnd:
+        if not self._failures:
+            return LegEnd(reason=Reason.OFFLINE, party=Party.SYSTEM, q850=20)
+        return min(self._failures, key=lambda end: _RANK.get(end.reason, 5))
+
+    # -- out
+
+    def _start(self, target: DialTarget) -> None:
+        session, caller = self._session, self._caller
+        formats = self._formats(target.codecs)
+        if not formats:
+            self._failures.append(LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65))
+            return
+        leg = session.node.new_leg(
+            session,
+            kind="callee",
+            inbound=False,
+            usage=0,
+            host=target.host or caller.host,
+            source=None,
+            number=target.number,
+            device=target.device,
+            trunk=target.trunk,
+            codecs=target.codecs,
+            sip_call_id=None,
+        )
+        try:
+            session.open_port(leg, caller)
+        except NoPortsLeft:
+            self._failures.append(LegEnd(reason=Reason.MEDIA_FAILED, party=Party.SYSTEM, status=503, q850=47))
+            return
+        leg.usage = session.node.send(
+            SendInvite(
+                target=target.hop,
+                uri=target.uri,
+                from_=self._from,
+                to=f"<{target.uri}>",
+                contact_user=session.call.caller,
+                body=negotiation.write_offer(leg, formats),
+                headers=(*(("route", route) for route in target.routes), *self._headers),
+                call_id=leg.sip_call_id,
+                max_forwards=session.call.max_forwards - 1,
+            )
+        )
+        session.add_leg(leg)
+        self._legs.append(leg)
+
+    def _formats(self, codecs: tuple[str, ...]) -> tuple[Format, ...]:
+        """What the caller offered and the target may use; our own list where the caller left the offer to us."""
+        caller = self._caller
+        if caller.remote_sdp is None:
+            return negotiation.own_formats(tuple(name for name in caller.codecs if name in codecs))
+        allowed = tuple(name for name in codecs if name in caller.codecs)
+        return negotiation.offered_formats(caller.remote_sdp, allowed)
+
+    # -- in
+
+    def _on_signal(self, signal: SipSignal) -> Leg | None:
+        leg, event = signal.leg, signal.event
+        if leg.down:
+            assert leg.end is not None
+            self._failures.append(leg.end)
+            if leg.end.status is not None and leg.end.status >= 600:
+                # RFC 3261 §16.7 step 5: a 6xx speaks for all of the callee's devices.
+                self._give_up(ANSWERED_ELSEWHERE)
+        elif isinstance(event, InviteProgress):
+            self._on_progress(leg, event)
+        elif isinstance(event, InviteAnswered):
+            return self._on_answered(leg, event)
+        return None
+
+    def _on_progress(self, leg: Leg, event: InviteProgress) -> None:
+        session = self._session
+        early = False
+        if event.sdp is not None:
+            early = self._open_early(leg, negotiation.body_of(event.response))
+        if leg.state is LegState.NEW or (early and leg.state is LegState.RINGING):
+            leg.state = LegState.EARLY if early else LegState.RINGING
+            session.node.journal.emit(LegRinging(call=session.call.id, leg=leg.id, early_media=early))
+        if not early and self._caller.state is LegState.NEW:
+            self._caller.state = LegState.RINGING
+            session.node.send(Respond(usage=self._caller.usage, status=180))
+
+    def _open_early(self, leg: Leg, body: bytes) -> bool:
+        """Let the caller hear the sound before the answer: that of the last leg that sent any."""
+        caller, session = self._caller, self._session
+        if caller.remote_sdp is None:
+            return False
+        try:
+            negotiation.take_answer(leg, body)
+            assert leg.agreement is not None
+            session.open_port(caller)
+            if caller.state is not LegState.EARLY:
+                answer = negotiation.write_answer(caller, negotiation.agreed_names(leg.agreement))
+                session.node.send(Respond(usage=caller.usage, status=183, body=answer))
+                caller.state = LegState.EARLY
+        except (SdpError, CodecMismatch, NoPortsLeft) as error:
+            session.node.log.info("no early media", call=session.call.id, leg=leg.id, why=str(error))
+            return False
+        session.join(caller, leg)
+        return True
+
+    def _on_answered(self, leg: Leg, event: InviteAnswered) -> Leg | None:
+        session = self._session
+        leg.state = LegState.UP
+        try:
+            if event.sdp is not None:
+                negotiation.take_answer(leg, negotiation.body_of(event.response))
+            if leg.agreement is None:
+                raise SdpError("the 2xx carries no session description")
+        except (SdpError, CodecMismatch) as error:
+            session.node.log.info("unusable answer", call=session.call.id, leg=leg.id, why=str(error))
+            end = LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65)
+            session.hang_up(leg, end)
+            self._failures.append(end)
+            return None
+        self._give_up(ANSWERED_ELSEWHERE, but=leg)
+        codec = leg.agreement.formats[0].name if leg.agreement.formats else None
+        session.node.journal.emit(LegAnswered(call=session.call.id, leg=leg.id, codec=codec))
+        return leg

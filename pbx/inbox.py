@@ -1,0 +1,86 @@
+"""Inbox: what reaches a session, one message at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from media.event import MediaEvent
+    from pbx.leg import Leg
+    from sip.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class SipSignal:
+    """A SIP event of a leg. One with an old `generation` is for a former owner, and dropped."""
+
+    leg: Leg
+    generation: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSignal:
+    """A media event of a leg's port."""
+
+    leg: Leg
+    generation: int
+    event: MediaEvent
+
+
+@dataclass(frozen=True, slots=True)
+class LegOffered:
+    """Another session gives a leg away; `generation` is the one that `adopt` makes current."""
+
+    leg: Leg
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class HangUpOrder:
+    """Somebody outside the call (an administrator, the shutdown) ends it."""
+
+    reason: str
+
+
+Signal = SipSignal | MediaSignal | LegOffered | HangUpOrder
+
+T = TypeVar("T")
+
+
+class Inbox(Generic[T]):
+    """A queue with one reader, which may wait until a time on the loop's clock."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._items: deque[T] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+
+    def post(self, item: T) -> None:
+        self._items.append(item)
+        self._wake()
+
+    async def get(self, deadline: float | None = None) -> T | None:
+        """The next item, or None when `deadline` (in the loop's time) has come."""
+        items = self._items
+        if items:
+            return items.popleft()
+        if deadline is not None and deadline <= self._loop.time():
+            return None
+        self._waiter = self._loop.create_future()
+        handle = None if deadline is None else self._loop.call_at(deadline, self._wake)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if handle is not None:
+                handle.cancel()
+        return items.popleft() if items else None
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)

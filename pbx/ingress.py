@@ -1,0 +1,191 @@
+"""Ingress: every first INVITE, from whom it is, whether it may, and the session that takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from media.sdp import SdpError
+from pbx import negotiation
+from pbx.authenticator import Authenticator
+from pbx.call import Call
+from pbx.codec_policy import policy
+from pbx.configuration import Configuration
+from pbx.events import CallCreated
+from pbx.leg import LegEnd
+from pbx.node import Node
+from pbx.reasons import Party, Reason
+from pbx.session import Session, warning
+from sip.commands import Respond
+from sip.events import InviteReceived
+from sip.message import Request
+from sip.offer_answer import Role
+from sip.uri import AnyUri, SipUri
+
+if TYPE_CHECKING:
+    from pbx.tenant import TenantView
+
+RETRY_AFTER_S = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Whom an INVITE comes from, as we know it ourselves and not as its From says."""
+
+    tenant: TenantView
+    direction: str
+    number: str
+    name: str | None
+    codecs: tuple[str, ...]
+    device: str | None = None
+    extension: str | None = None
+    trunk: str | None = None
+
+
+class Ingress:
+    """Admits calls. A trunk is known by its address, a device by its password; nobody else gets in."""
+
+    def __init__(self, *, node: Node, configuration: Configuration, authenticator: Authenticator) -> None:
+        self._node = node
+        self._configuration = configuration
+        self._authenticator = authenticator
+        self.draining = False
+        """No new calls are taken; those that run go on."""
+
+    def on_invite(self, event: InviteReceived) -> None:
+        request = event.request
+        refusal = self._overload() or self._hops(request)
+        if refusal is not None:
+            self._refuse(event, *refusal)
+            return
+        caller = self._trunk_caller(event) or self._device_caller(event)
+        if caller is not None:
+            self._begin(event, caller)
+
+    def _overload(self) -> tuple[int, tuple[tuple[str, str], ...]] | None:
+        """503 is for the node alone: carriers take it for a line that is down."""
+        if self.draining or self._node.journal.full:
+            return 503, (("retry-after", str(RETRY_AFTER_S)),)
+        return None
+
+    def _hops(self, request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:
+        hops = request.max_forwards
+        return (483, ()) if hops is not None and hops <= 0 else None
+
+    def _refuse(self, event: InviteReceived, status: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        self._node.send(Respond(usage=event.usage, status=status, headers=headers))
+
+    def _trunk_caller(self, event: InviteReceived) -> Caller | None:
+        trunk = self._configuration.trunk_from(event.flow)
+        if trunk is None or trunk.tenant is None:
+            return None
+        tenant = self._configuration.tenant(trunk.tenant)
+        if tenant is None:
+            return None
+        return Caller(
+            tenant=tenant,
+            direction="inbound",
+            number=user_of(event.request.from_.uri) or "anonymous",
+            name=event.request.from_.display,
+            codecs=policy(trunk.codecs),
+            trunk=trunk.name,
+        )
+
+    def _device_caller(self, event: InviteReceived) -> Caller | None:
+        request, flow = event.request, event.flow
+        tenant, realm = self._configuration.domain(request, flow)
+        verdict = self._authenticator.check(request, tenant, realm, flow)
+        device = verdict.device
+        if device is None or tenant is None:
+            self._refuse(event, 401, verdict.challenge)
+            return None
+        extension = tenant.extension(device.extension)
+        if not device.enabled or extension is None or not extension.enabled or not tenant.active:
+            self._refuse(event, 403)
+            return None
+        return Caller(
+            tenant=tenant,
+            direction="internal",
+            number=extension.number,
+            name=extension.name,
+            codecs=policy(device.codecs),
+            device=device.username,
+            extension=extension.number,
+        )
+
+    def _begin(self, event: InviteReceived, caller: Caller) -> None:
+        node, request, flow = self._node, event.request, event.flow
+        called = user_of(request.uri)
+        call = Call(
+            id=node.new_id(),
+            tenant=caller.tenant.key,
+            direction=caller.direction,
+            caller=caller.number,
+            caller_name=caller.name,
+            called=called,
+            max_forwards=70 if request.max_forwards is None else request.max_forwards,
+        )
+        session = Session(node, call, caller.tenant)
+        node.journal.emit(
+            CallCreated(
+                call=call.id,
+                tenant=call.tenant,
+                direction=call.direction,
+                call_type=call.direction,
+                sip_call_id=request.call_id,
+                source=flow.source,
+                caller=call.caller,
+                caller_name=call.caller_name,
+                called=called,
+                device=caller.device,
+                extension=caller.extension,
+                trunk=caller.trunk,
+                did=called if caller.trunk is not None else None,
+            )
+        )
+        leg = node.new_leg(
+            session,
+            kind="caller",
+            inbound=True,
+            usage=event.usage,
+            host=flow.local[0],
+            source=flow.source,
+            number=caller.number,
+            device=caller.device,
+            trunk=caller.trunk,
+            codecs=caller.codecs,
+            sip_call_id=request.call_id,
+        )
+        session.add_leg(leg)
+        if event.sdp is Role.OFFER:
+            try:
+                negotiation.read_offer(leg, negotiation.body_of(request))
+            except SdpError as error:
+                end = LegEnd(reason=Reason.MEDIA_FAILED, party=Party.SYSTEM, status=400, text="Bad SDP", q850=47)
+                session.refuse(end, (warning(error),))
+                return
+        if not self._has_room(session, caller):
+            # 486 for a full trunk or extension: 503 would make a carrier divert all its calls.
+            session.refuse(LegEnd(reason=Reason.BLOCKED_CAPACITY, party=Party.SYSTEM, status=486, q850=17))
+            return
+        node.start(session)
+
+    def _has_room(self, session: Session, caller: Caller) -> bool:
+        tenant = caller.tenant
+        if caller.trunk is not None:
+            trunk = tenant.trunk(caller.trunk)
+            return trunk is not None and (
+                session.occupy(("trunk", trunk.name), trunk.max_total)
+                and session.occupy(("trunk", trunk.name, "in"), trunk.max_in)
+            )
+        extension = tenant.extension(caller.extension or "")
+        return extension is not None and session.occupy(
+            ("extension", tenant.key, extension.number), extension.max_calls
+        )
+
+
+def user_of(uri: AnyUri) -> str:
+    """The number in a URI: the user part of sip:, all of tel: (RFC 3966) up to its parameters."""
+    if isinstance(uri, SipUri):
+        return uri.user or ""
+    return uri.rest.partition(";")[0]

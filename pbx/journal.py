@@ -1,0 +1,41 @@
+"""Journal: the way of every event of this node into the spool, and to those who look on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pbx.clock import Clock
+from pbx.events import Event
+from pbx.spool import SpoolWriter
+
+
+class Journal:
+    """Emits typed events. They are buffered until `flush`, which the node calls once per step."""
+
+    def __init__(self, writer: SpoolWriter, clock: Clock) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._lookers: list[Callable[[Event], None]] = []
+
+    def emit(self, event: Event) -> None:
+        self._writer.append(event, self._clock.wall_ns())
+        for look in self._lookers:
+            look(event)
+
+    def watch(self, look: Callable[[Event], None]) -> None:
+        """Show every event to a subscriber as it happens; it must neither wait nor raise."""
+        self._lookers.append(look)
+
+    @property
+    def full(self) -> bool:
+        """The disk is full: new calls are refused before records are lost."""
+        return self._writer.full
+
+    def flush(self) -> None:
+        self._writer.flush()
+
+    def sync(self) -> None:
+        self._writer.sync()
+
+    def close(self) -> None:
+        self._writer.close()

@@ -1,0 +1,162 @@
+"""Location: who is registered where (RFC 3261 §10.3); bindings live in memory and are written behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
+
+from pbx.events import RegistrationChanged
+from pbx.journal import Journal
+from sip.flow import Address, Flow, Target, print_address
+from sip.uri import AnyUri, SipUri
+
+DeviceKey = tuple[str, str]
+"""Tenant key and device user name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """One contact of a device; `expires_at` is monotonic, `expires_ns` the same in UTC."""
+
+    tenant: str
+    device: str
+    aor: str
+    contact: AnyUri
+    expires_at: float
+    expires_ns: int
+    flow: Flow
+    instance: str | None
+    reg_id: int | None
+    path: tuple[str, ...]
+    user_agent: str | None
+    call_id: str
+    cseq: int
+
+    @property
+    def key(self) -> str:
+        """What makes two contacts one binding: instance and reg-id (RFC 5626 §6), else the contact."""
+        if self.instance is not None and self.reg_id is not None:
+            return f"{self.instance};{self.reg_id}"
+        return str(self.contact)
+
+    @property
+    def behind_nat(self) -> bool:
+        """The phone's own idea of its address is not where its packets come from."""
+        uri = self.contact
+        return isinstance(uri, SipUri) and (uri.host, uri.port or 5060) != self.flow.remote
+
+    def hop(self) -> Flow | Target:
+        """Where a request to the contact goes first; a Path is walked by its Route (RFC 3327)."""
+        uri = self.contact
+        if self.behind_nat or not isinstance(uri, SipUri):
+            return self.flow
+        transport = (uri.transport or self.flow.transport).upper()
+        return Target(uri.param("maddr") or uri.host, uri.port, transport)
+
+
+class Location:
+    """All bindings of this node."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._devices: dict[DeviceKey, dict[str, Binding]] = {}
+        self._expiries: list[tuple[float, int, DeviceKey, str]] = []
+        self._order = 0
+
+    def of(self, device: DeviceKey, now: float) -> list[Binding]:
+        """The bindings of a device that have not expired, the latest last."""
+        bindings = self._devices.get(device)
+        if not bindings:
+            return []
+        return [binding for binding in bindings.values() if binding.expires_at > now]
+
+    def __len__(self) -> int:
+        return sum(len(bindings) for bindings in self._devices.values())
+
+    def store(self, binding: Binding, max_contacts: int) -> None:
+        """Add or refresh a binding; more than `max_contacts` replace the oldest."""
+        device = (binding.tenant, binding.device)
+        bindings = self._devices.setdefault(device, {})
+        for key, other in list(bindings.items()):
+            if self._replaces(binding, other):
+                del bindings[key]
+                self._tell(other, "removed")
+        known = bindings.pop(binding.key, None)
+        while len(bindings) >= max_contacts:
+            oldest = next(iter(bindings))
+            self._tell(bindings.pop(oldest), "removed")
+        bindings[binding.key] = binding
+        self._order += 1
+        heappush(self._expiries, (binding.expires_at, self._order, device, binding.key))
+        self._tell(binding, "added" if known is None else "refreshed")
+
+    def restore(self, binding: Binding) -> None:
+        """Take back a binding that was written down before a restart; nobody is told."""
+        device = (binding.tenant, binding.device)
+        self._devices.setdefault(device, {})[binding.key] = binding
+        self._order += 1
+        heappush(self._expiries, (binding.expires_at, self._order, device, binding.key))
+
+    def remove(self, binding: Binding, action: str = "removed") -> None:
+        device = (binding.tenant, binding.device)
+        bindings = self._devices.get(device, {})
+        if bindings.get(binding.key) is binding:
+            del bindings[binding.key]
+            if not bindings:
+                del self._devices[device]
+            self._tell(binding, action)
+
+    def next_expiry(self) -> float | None:
+        return self._expiries[0][0] if self._expiries else None
+
+    def expire(self, now: float) -> None:
+        """Drop what has expired at `now`."""
+        while self._expiries and self._expiries[0][0] <= now:
+            _, _, device, key = heappop(self._expiries)
+            binding = self._devices.get(device, {}).get(key)
+            if binding is not None and binding.expires_at <= now:
+                self.remove(binding, "expired")
+
+    def _replaces(self, new: Binding, old: Binding) -> bool:
+        """A phone that restarted: the same socket, the same contact address, another registration and user part.
+
+        Softphones (baresip among them) invent a user part at each start.
+        """
+        if old.key == new.key or old.call_id == new.call_id or old.flow.remote != new.flow.remote:
+            return False
+        a, b = old.contact, new.contact
+        return isinstance(a, SipUri) and isinstance(b, SipUri) and (a.host, a.port) == (b.host, b.port)
+
+    def _tell(self, binding: Binding, action: str) -> None:
+        self._journal.emit(
+            RegistrationChanged(
+                tenant=binding.tenant,
+                device=binding.device,
+                aor=binding.aor,
+                contact=str(binding.contact),
+                action=action,
+                expires_at_ns=binding.expires_ns,
+                received=print_address(binding.flow.remote),
+                local=print_address(binding.flow.local),
+                transport=f"{binding.flow.transport}:{binding.flow.listener}",
+                instance=binding.instance,
+                reg_id=binding.reg_id,
+                path=binding.path,
+                user_agent=binding.user_agent,
+                call_id=binding.call_id,
+                cseq=binding.cseq,
+            )
+        )
+
+
+def moved(binding: Binding, flow: Flow) -> Binding:
+    """The binding over another flow."""
+    return replace(binding, flow=flow)
+
+
+def parse_address(text: str) -> Address:
+    """`host:port` with an IPv6 host in brackets. Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        raise ValueError(f"{text!r} is no host:port")
+    return host.strip("[]"), int(port)

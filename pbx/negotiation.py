@@ -1,0 +1,127 @@
+"""Negotiation: where SIP's offers and answers meet media's descriptions, under the codec and hold policy."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Literal
+
+from media.codec import codec_formats
+from media.offer_answer import Agreement, LocalEnd, conclude, make_answer, make_offer, relay_map
+from media.port_state import PortState
+from media.sdp import Format, SessionDescription, parse_sdp
+from pbx.leg import Leg
+from sip.body import UnsupportedBody, session_description
+from sip.message import Request, Response
+
+CNAME = "cordboard"
+
+Preference = Literal["offerer", "local"]
+"""Whose order of codecs counts."""
+
+
+def body_of(message: Request | Response) -> bytes:
+    """The session description of a message, out of a multipart too; b"" where there is none that we can read."""
+    try:
+        return session_description(message)
+    except UnsupportedBody:
+        return b""
+
+
+def read_offer(leg: Leg, body: bytes) -> None:
+    """Take the far end's offer. Raises SdpError."""
+    leg.remote_sdp = parse_sdp(body)
+
+
+def offered_formats(offer: SessionDescription, allowed: tuple[str, ...]) -> tuple[Format, ...]:
+    """The first audio line's formats that a policy allows, in the offerer's order and with its numbers."""
+    for line in offer.media:
+        if line.kind == "audio" and line.port:
+            names = {name.lower() for name in allowed}
+            return tuple(form for form in line.formats if form.name.lower() in names)
+    return ()
+
+
+def local_end(leg: Leg) -> LocalEnd:
+    """Our side of a leg's next description; its version counts up (RFC 3264 §8)."""
+    assert leg.port is not None
+    leg.sdp_version += 1
+    return LocalEnd(
+        address=leg.host,
+        rtp_port=leg.port.rtp_port,
+        rtcp_port=leg.port.rtcp_port,
+        session_id=leg.sdp_id,
+        version=leg.sdp_version,
+    )
+
+
+def own_formats(names: tuple[str, ...]) -> tuple[Format, ...]:
+    """Formats of ours for codec names, with the payload types that we number them by."""
+    return tuple(form for name in names for form in codec_formats(name))
+
+
+def write_offer(leg: Leg, formats: tuple[Format, ...]) -> bytes:
+    """Make our offer to a leg."""
+    leg.local_sdp = make_offer(local_end(leg), formats)
+    return leg.local_sdp.encode()
+
+
+def take_answer(leg: Leg, body: bytes) -> None:
+    """Conclude our offer with the far end's answer. Raises SdpError or CodecMismatch."""
+    if body == leg.early_sdp and leg.agreement is not None:
+        return
+    assert leg.local_sdp is not None
+    answer = parse_sdp(body)
+    leg.agreement = conclude(leg.local_sdp, answer)
+    leg.remote_sdp = answer
+    leg.early_sdp = body
+
+
+def write_answer(leg: Leg, codecs: tuple[str, ...], *, prefer: Preference = "offerer") -> bytes:
+    """Answer the leg's offer within `codecs`. Raises CodecMismatch; nothing has changed then."""
+    assert leg.remote_sdp is not None
+    leg.local_sdp, leg.agreement = make_answer(leg.remote_sdp, local_end(leg), codecs, prefer=prefer)
+    return leg.local_sdp.encode()
+
+
+def rewrite_answer(leg: Leg) -> bytes:
+    """The same answer once more, for a 2xx that follows its preview."""
+    assert leg.local_sdp is not None
+    return leg.local_sdp.encode()
+
+
+def agreed_names(agreement: Agreement) -> tuple[str, ...]:
+    """Names of the codecs and event formats that both ends of an agreement use, in order."""
+    return tuple(dict.fromkeys(form.name for form in (*agreement.formats, *agreement.events)))
+
+
+def port_state(leg: Leg) -> PortState:
+    """What the leg's port shall do: hear its far end, give that to the peer leg, play the leg's player."""
+    relay_to = leg.peer
+    agreement = leg.agreement
+    if agreement is None:
+        return PortState(send=False, cname=CNAME)
+    to = relay_to.agreement if relay_to is not None else None
+    accept = tuple(form.receive_pt for form in (*agreement.formats, *agreement.events))
+    return PortState(
+        remote_rtp=_numeric(agreement.remote_rtp),
+        remote_rtcp=_numeric(agreement.remote_rtcp),
+        send=agreement.direction in ("sendrecv", "sendonly"),
+        receive=agreement.direction in ("sendrecv", "recvonly"),
+        accept=accept,
+        clock_rate=agreement.formats[0].clock_rate if agreement.formats else 8000,
+        relay_to=relay_to.port.id if relay_to is not None and relay_to.port is not None and to is not None else None,
+        payload_map=relay_map(agreement, to) if to is not None else (),
+        player=leg.player,
+        cname=CNAME,
+    )
+
+
+def _numeric(address: tuple[str, int] | None) -> tuple[str, int] | None:
+    """A signalled address that can be sent to at once; a name is left to the latch (symmetric RTP finds it)."""
+    if address is None:
+        return None
+    try:
+        host = ipaddress.ip_address(address[0])
+    except ValueError:
+        return None
+    return None if host.is_unspecified or not address[1] else address

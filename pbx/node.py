@@ -1,0 +1,308 @@
+"""Node: joins the SIP stack, the media engine, the sessions and the journal in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from media.event import MediaEvent, PlayerFinished, PortClosed, PortLatched, WorkerLost, WorkerReady
+from media.quality import mean_opinion_score
+from pbx.events import LegMedia, LegStarted
+from pbx.inbox import HangUpOrder, MediaSignal, SipSignal
+from pbx.leg import Leg
+from pbx.occupancy import Occupancy
+from pbx.reasons import Reason
+from pbx.session import Session
+from sip.commands import Command, Respond
+from sip.core import ALLOW, StackSettings, Trace
+from sip.events import Event, InviteReceived, RequestFailed, RequestReceived, ResolveNeeded, ResponseReceived
+from sip.flow import Flow, bracket
+from sip.message import Request
+from sip.stack import Stack
+
+if TYPE_CHECKING:
+    from media.client import Port
+    from pbx.clock import Clock
+    from pbx.journal import Journal
+    from pbx.location import Location
+    from pbx.plugs import MediaEngine, PlanRunner, SoundSource, Transport
+
+IdSource = Callable[[], str]
+
+
+class Node:
+    """The hub. It decides nothing: requests go to `ingress` and `registrar`, signals to the session of their leg."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        journal: Journal,
+        token: Callable[[], str],
+        new_id: IdSource,
+        rng: random.Random,
+        runner: PlanRunner,
+        sounds: SoundSource,
+        location: Location,
+        stack_settings: StackSettings | None = None,
+        trace: Trace | None = None,
+        media_host: str | None = None,
+    ) -> None:
+        self.clock = clock
+        self.journal = journal
+        self.runner = runner
+        self.sounds = sounds
+        self.location = location
+        self.occupancy = Occupancy()
+        self.stack = Stack(token=token, settings=stack_settings, trace=trace)
+        self.log = structlog.get_logger("pbx")
+        self.media: MediaEngine
+        self.transport: Transport
+        self.on_invite: Callable[[InviteReceived], None]
+        self.on_register: Callable[[int, Request, Flow], Respond]
+        self.sessions: dict[Session, asyncio.Task[None]] = {}
+        self._new_id = new_id
+        self._rng = rng
+        self._media_host = media_host
+        self._token = token
+        self._legs: dict[int, Leg] = {}
+        self._ports: dict[int, tuple[str, Leg]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: float | None = None
+        self._pump_due = False
+
+    # -- bytes and times in
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """A datagram from a listener."""
+        self.stack.receive(data, flow, self.clock.now())
+        self._soon()
+
+    def unreachable(self, remote: tuple[str, int]) -> None:
+        """A listener learnt that a peer cannot be reached."""
+        self.stack.flow_failed(remote, self.clock.now())
+        self._soon()
+
+    def send(self, command: Command) -> int:
+        """Give the stack a command; what it wants sent goes out in this step of the loop."""
+        number = self.stack.send(command, self.clock.now())
+        self._soon()
+        return number
+
+    def _soon(self) -> None:
+        if not self._pump_due:
+            self._pump_due = True
+            self._loop.call_soon(self.pump)
+
+    def pump(self) -> None:
+        """One step: events to their owners, messages to the wire, events of ours to the spool, the timer set."""
+        self._pump_due = False
+        stack = self.stack
+        while (event := stack.next_event()) is not None:
+            self._dispatch(event)
+        send = self.transport.send
+        for flow, data in stack.datagrams_to_send():
+            send(flow, data)
+        self.journal.flush()
+        self._arm()
+
+    def _arm(self) -> None:
+        when = self.stack.next_timeout()
+        if self._timer is not None:
+            if when is not None and self._timer_at is not None and self._timer_at <= when:
+                # It fires no later than needed, and will arm itself again.
+                return
+            self._timer.cancel()
+            self._timer = None
+        if when is not None:
+            self._timer_at = when
+            self._timer = self._loop.call_at(when, self._timeout)
+
+    def _timeout(self) -> None:
+        self._timer = None
+        self.stack.handle_timeout(self.clock.now())
+        self.pump()
+
+    # -- events
+
+    def _dispatch(self, event: Event) -> None:
+        if isinstance(event, InviteReceived):
+            self.on_invite(event)
+        elif isinstance(event, RequestReceived):
+            self._on_request(event)
+        elif isinstance(event, ResolveNeeded):
+            self._resolve(event)
+        elif not isinstance(event, ResponseReceived | RequestFailed):
+            leg = self._legs.get(event.usage)
+            if leg is not None:
+                leg.owner.post(SipSignal(leg, leg.generation, event))
+
+    def _on_request(self, event: RequestReceived) -> None:
+        method = event.request.method
+        if method == "REGISTER":
+            answer = self.on_register(event.tx, event.request, event.flow)
+        elif method == "OPTIONS":
+            # RFC 3261 §11.2: what an INVITE would be told about us.
+            answer = Respond(
+                tx=event.tx,
+                status=200,
+                headers=(("allow", ALLOW), ("accept", "application/sdp"), ("accept-encoding", "identity")),
+            )
+        elif method in KNOWN_METHODS:
+            answer = Respond(tx=event.tx, status=405)
+        else:
+            answer = Respond(tx=event.tx, status=501)
+        self.send(answer)
+
+    def _resolve(self, event: ResolveNeeded) -> None:
+        def then(flow: Flow | None, ttl_s: float) -> None:
+            if flow is None:
+                self.stack.resolve_failed(event.query, self.clock.now())
+            else:
+                self.stack.resolved(event.query, flow, ttl_s, self.clock.now())
+            self._soon()
+
+        self.transport.resolve(event, then)
+
+    def on_media(self, event: MediaEvent) -> None:
+        """An event of the media engine."""
+        if isinstance(event, WorkerLost):
+            self.log.error("media worker lost; it is started again and every port put again", worker=event.worker)
+        elif isinstance(event, WorkerReady):
+            self.log.info("media worker ready", worker=event.worker)
+        elif isinstance(event, PortClosed):
+            self._on_port_closed(event)
+        else:
+            self._on_port_event(event)
+
+    def _on_port_event(self, event: PortLatched | PlayerFinished) -> None:
+        call, leg = self._ports.get(event.port_id, (None, None))
+        if call is None or leg is None:
+            return
+        if isinstance(event, PortLatched):
+            self.log.info("latched", call=call, leg=leg.id, source=f"{bracket(event.host)}:{event.port}")
+        else:
+            leg.owner.post(MediaSignal(leg, leg.generation, event))
+
+    def _on_port_closed(self, event: PortClosed) -> None:
+        call, leg = self._ports.pop(event.port_id, (None, None))
+        if call is None or leg is None:
+            return
+        stats = event.stats
+        codec = leg.agreement.formats[0].name if leg.agreement is not None and leg.agreement.formats else None
+        jitter_ms = stats.jitter * 1000.0 / stats.clock_rate
+        self.journal.emit(
+            LegMedia(
+                call=call,
+                leg=leg.id,
+                packets_in=stats.packets_received,
+                packets_out=stats.packets_sent,
+                lost_in=max(0, stats.lost),
+                jitter_ms=round(jitter_ms, 2),
+                rtt_ms=stats.rtt_ms,
+                far_lost=stats.far_lost,
+                latched=None if stats.latched_host is None else f"{bracket(stats.latched_host)}:{stats.latched_port}",
+                mos=mean_opinion_score(codec, stats.fraction_lost, jitter_ms, stats.rtt_ms)
+                if stats.packets_received
+                else None,
+            )
+        )
+        self._soon()
+
+    # -- legs and sessions
+
+    def new_leg(
+        self,
+        session: Session,
+        *,
+        kind: str,
+        inbound: bool,
+        usage: int,
+        host: str,
+        source: str | None,
+        number: str | None,
+        device: str | None,
+        trunk: str | None,
+        codecs: tuple[str, ...],
+        sip_call_id: str | None,
+    ) -> Leg:
+        """Make a leg and write down that it began; `sip_call_id` None makes one."""
+        leg = Leg(
+            id=self._new_id(),
+            kind=kind,
+            inbound=inbound,
+            usage=usage,
+            owner=session,
+            host=self._media_host or host,
+            source=source,
+            number=number,
+            device=device,
+            trunk=trunk,
+            codecs=codecs,
+            sdp_id=self._rng.getrandbits(31),
+            sip_call_id=sip_call_id or self._token(),
+        )
+        self.journal.emit(
+            LegStarted(
+                call=session.call.id,
+                leg=leg.id,
+                kind=kind,
+                direction="in" if inbound else "out",
+                number=number,
+                device=device,
+                trunk=trunk,
+                sip_call_id=leg.sip_call_id,
+                address=source,
+            )
+        )
+        return leg
+
+    def new_id(self) -> str:
+        return self._new_id()
+
+    def own(self, leg: Leg) -> None:
+        """Signals of the leg's usage go to its owner from now on."""
+        self._legs[leg.usage] = leg
+
+    def disown(self, leg: Leg) -> None:
+        if self._legs.get(leg.usage) is leg:
+            del self._legs[leg.usage]
+
+    def open_port(self, leg: Leg, near: Leg | None) -> Port:
+        """Allocate a leg's media port, in the worker of another leg of the call. Raises NoPortsLeft."""
+        near_id = near.port.id if near is not None and near.port is not None else None
+        port = self.media.allocate(near=near_id)
+        self._ports[port.id] = (leg.owner.call.id, leg)
+        return port
+
+    def start(self, session: Session) -> None:
+        """Run a session as a task of its own."""
+        self.sessions[session] = self._loop.create_task(session.run(), name=f"call {session.call.id}")
+
+    def session_over(self, session: Session) -> None:
+        self.sessions.pop(session, None)
+        self._soon()
+
+    async def stop(self) -> None:
+        """End every call and wait until all is sent and written."""
+        tasks = list(self.sessions.values())
+        for session in list(self.sessions):
+            session.post(HangUpOrder(Reason.SUPERVISOR_RELEASE))
+        if tasks:
+            await asyncio.wait(tasks, timeout=2.0)
+        for task in tasks:
+            task.cancel()
+        self.pump()
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+KNOWN_METHODS = frozenset(
+    {"BYE", "INFO", "MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "REFER", "SUBSCRIBE", "UPDATE", "ACK", "CANCEL"}
+)
+"""Methods of the RFCs that are not served outside a dialog: 405, where an unknown one is 501 (RFC 3261 §8.2.1)."""

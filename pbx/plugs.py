@@ -1,0 +1,51 @@
+"""Plugs: the sockets that rooms above fit into, so that no import points upward."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from media.client import Port
+    from media.offer_answer import Agreement
+    from media.port_state import Player, PortState
+    from pbx.session import Session
+    from sip.events import ResolveNeeded
+    from sip.flow import Flow
+
+
+class PlanRunner(Protocol):
+    """Runs the plan of a call; the dialplan provides it."""
+
+    async def run(self, session: Session) -> None:
+        """Route the session's call and carry out its steps.
+
+        Returns or raises LegGone when the call has run its course, raises CallOver to end it for a reason.
+        """
+        ...
+
+
+class MediaEngine(Protocol):
+    """What calls need of the media engine (`media.client.MediaClient`)."""
+
+    def allocate(self, *, address: str | None = None, near: int | None = None) -> Port: ...
+    def put(self, port_id: int, state: PortState) -> int: ...
+    def release(self, port_id: int) -> None: ...
+
+
+class Transport(Protocol):
+    """What the node needs of its SIP sockets."""
+
+    def send(self, flow: Flow, data: bytes) -> None: ...
+    def resolve(self, event: ResolveNeeded, then: Callable[[Flow | None, float], None]) -> None:
+        """Find the flow to a next hop and call `then` with it and its time to live, at once or later."""
+        ...
+
+
+class SoundSource(Protocol):
+    """Ready sounds by name (`pbx.sounds.Sounds`)."""
+
+    @property
+    def codecs(self) -> tuple[str, ...]: ...
+    def player(self, name: str, language: str, agreement: Agreement | None, plays: int | None) -> Player | None: ...

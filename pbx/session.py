@@ -1,0 +1,382 @@
+"""Session: the one task that owns a call and its legs; everybody else posts to its inbox."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from media.offer_answer import CodecMismatch
+from media.sdp import SdpError
+from pbx import negotiation
+from pbx.call import Call
+from pbx.events import CallEnded, Checkpoint, LegEnded
+from pbx.inbox import HangUpOrder, Inbox, LegOffered, MediaSignal, Signal, SipSignal
+from pbx.ledger import Ledger
+from pbx.leg import Leg, LegEnd, LegGone, LegState
+from pbx.reasons import REASONS, Party, Reason, from_sip, result_of, to_q850
+from sip.commands import Bye, Cancel, Respond
+from sip.events import (
+    AckMissing,
+    AckReceived,
+    ByeReceived,
+    DialogLost,
+    DialogRequest,
+    InviteCancelled,
+    InviteFailed,
+    ReinviteReceived,
+    UpdateReceived,
+)
+from sip.message import Message
+from sip.offer_answer import Role
+
+if TYPE_CHECKING:
+    from pbx.node import Node
+    from pbx.tenant import TenantView
+
+
+class CallOver(Exception):
+    """The call is to end now, for this reason: raised by verbs, caught by the session."""
+
+    def __init__(self, end: LegEnd) -> None:
+        super().__init__(end.reason.value)
+        self.end = end
+
+
+class Session:
+    """Runs one call. `run` is the whole life of it; `release` is synchronous and always happens."""
+
+    def __init__(self, node: Node, call: Call, tenant: TenantView) -> None:
+        self.node = node
+        self.call = call
+        self.tenant = tenant
+        """The configuration that the call began with; changes do not touch it."""
+        self.inbox: Inbox[Signal] = Inbox(asyncio.get_running_loop())
+        self.ledger = Ledger()
+        self.ports = 0
+        self._occupied = 0
+        self.end: LegEnd | None = None
+
+    # -- what arrives
+
+    def post(self, signal: Signal) -> None:
+        self.inbox.post(signal)
+
+    async def next(self, deadline: float | None = None) -> SipSignal | MediaSignal | None:
+        """The next signal that a verb has to look at, None at the deadline.
+
+        What needs no verb (re-INVITE, INFO, a late answer) is done on the way. A leg that went down is told by the
+        event that brought it down, after its `end` was set. Raises CallOver when somebody hangs the call up.
+        """
+        while True:
+            signal = await self.inbox.get(deadline)
+            if signal is None:
+                return None
+            match signal:
+                case HangUpOrder(reason):
+                    raise CallOver(LegEnd(reason=Reason(reason), party=Party.SYSTEM))
+                case LegOffered():
+                    self.adopt(signal)
+                case SipSignal() | MediaSignal():
+                    leg = signal.leg
+                    if leg.owner is not self or leg.generation != signal.generation or leg.down:
+                        continue
+                    if isinstance(signal, MediaSignal) or not self._background(leg, signal):
+                        return signal
+
+    def _background(self, leg: Leg, signal: SipSignal) -> bool:
+        """Deal with events that no verb waits for; True where that was all."""
+        event = signal.event
+        match event:
+            case ByeReceived(_, request):
+                q850 = reason_cause(request)
+                self.leg_down(leg, LegEnd(reason=Reason.NORMAL, party=leg.party, q850=q850 or 16))
+            case InviteCancelled(_, request):
+                self.leg_down(
+                    leg,
+                    LegEnd(
+                        reason=Reason.CALLER_CANCELLED,
+                        party=Party.CALLER,
+                        status=487,
+                        text="Request Terminated",
+                        q850=reason_cause(request) or 16,
+                    ),
+                )
+            case InviteFailed():
+                self.leg_down(leg, failed_end(event))
+            case DialogLost(_, status):
+                self.leg_down(leg, LegEnd(reason=Reason.CARRIER_ERROR, party=Party.SYSTEM, status=status, q850=41))
+            case AckMissing():
+                # RFC 3261 §13.3.1.4: no ACK within 64*T1, the session is ended with a BYE.
+                self.hang_up(leg, LegEnd(reason=Reason.CARRIER_ERROR, party=Party.SYSTEM, status=408, q850=102))
+            case ReinviteReceived(_, tx, request, sdp) | UpdateReceived(_, tx, request, sdp):
+                self._reoffer(leg, tx, negotiation.body_of(request), sdp, isinstance(event, ReinviteReceived))
+                return True
+            case DialogRequest(_, tx, request):
+                self._answer_request(tx, request.method, bool(request.body))
+                return True
+            case AckReceived(_, body, sdp):
+                self._take_late_answer(leg, body, sdp)
+                return not leg.down
+            case _:
+                return False
+        return False
+
+    def _answer_request(self, tx: int, method: str, has_body: bool) -> None:
+        status = 200 if method == "OPTIONS" or (method == "INFO" and not has_body) else 415 if method == "INFO" else 405
+        headers = (("accept", "application/sdp"),) if status in (200, 415) else ()
+        self.node.send(Respond(tx=tx, status=status, headers=headers))
+
+    def _reoffer(self, leg: Leg, tx: int, body: bytes, sdp: Role | None, invite: bool) -> None:
+        """A new offer within the dialog, answered by the same port and codecs; its other leg does not notice."""
+        if leg.port is None or leg.local_sdp is None:
+            self.node.send(Respond(tx=tx, status=488))
+            return
+        if sdp is not Role.OFFER:
+            # RFC 3261 §14.2: an INVITE without offer gets ours in the 2xx; an empty UPDATE only refreshes.
+            leg.answer_due = invite
+            offer = negotiation.rewrite_answer(leg) if invite else b""
+            self.node.send(Respond(tx=tx, status=200, body=offer))
+            return
+        before = (leg.remote_sdp, leg.local_sdp, leg.agreement)
+        codecs = leg.codecs
+        if leg.agreement is not None and leg.peer is not None:
+            codecs = negotiation.agreed_names(leg.agreement)
+        try:
+            negotiation.read_offer(leg, body)
+            answer = negotiation.write_answer(leg, codecs)
+        except (SdpError, CodecMismatch) as error:
+            leg.remote_sdp, leg.local_sdp, leg.agreement = before
+            self.node.send(Respond(tx=tx, status=488, headers=(warning(error),)))
+            return
+        held = leg.agreement is not None and leg.agreement.direction not in ("sendrecv",)
+        if leg.state in (LegState.UP, LegState.HELD):
+            leg.state = LegState.HELD if held else LegState.UP
+        self.node.send(Respond(tx=tx, status=200, body=answer))
+        self.connect(leg)
+
+    def _take_late_answer(self, leg: Leg, body: bytes, sdp: Role | None) -> None:
+        if not leg.answer_due:
+            return
+        leg.answer_due = False
+        if sdp is not Role.ANSWER:
+            self.hang_up(leg, LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65))
+            return
+        try:
+            leg.early_sdp = b""
+            negotiation.take_answer(leg, body)
+        except (SdpError, CodecMismatch):
+            self.hang_up(leg, LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65))
+            return
+        self.connect(leg)
+
+    # -- legs
+
+    def add_leg(self, leg: Leg) -> None:
+        self.call.legs.append(leg)
+        self.node.own(leg)
+        self.ledger.hold(leg.id, lambda: self._drop(leg))
+
+    def adopt(self, offer: LegOffered) -> None:
+        """Become the owner of a leg that another session gave up with `give_away`."""
+        leg = offer.leg
+        if leg.down or leg.generation != offer.generation:
+            return
+        leg.owner = self
+        self.add_leg(leg)
+
+    def give_away(self, leg: Leg, to: Session) -> None:
+        """Offer a leg to another session: signals of the old generation die, the new owner takes it from its inbox."""
+        self.ledger.forget(leg.id)
+        self.call.legs.remove(leg)
+        leg.generation += 1
+        leg.owner = to
+        to.post(LegOffered(leg, leg.generation))
+
+    def open_port(self, leg: Leg, near: Leg | None = None) -> None:
+        """Give a leg its media port. Raises NoPortsLeft."""
+        if leg.port is None:
+            leg.port = self.node.open_port(leg, near)
+            self.ports += 1
+
+    def connect(self, leg: Leg) -> None:
+        """Put the state of a leg's port, and of its peer's, as they follow from who hears whom."""
+        for one in (leg,) if leg.peer is leg else (leg, leg.peer):
+            if one is not None and one.port is not None and one.agreement is not None:
+                one.port_revision = self.node.media.put(one.port.id, negotiation.port_state(one))
+
+    def occupy(self, key: tuple[str, ...], limit: int | None) -> bool:
+        """Count the call on something that holds `limit` calls at the most; False where there is no room."""
+        occupancy = self.node.occupancy
+        if not occupancy.has_room(key, limit):
+            return False
+        occupancy.take(key)
+        self._occupied += 1
+        self.ledger.hold((self._occupied, key), lambda: occupancy.free(key))
+        return True
+
+    def join(self, a: Leg, b: Leg) -> None:
+        """Let two legs hear each other; whom they heard before, they hear no more."""
+        for leg in (a, b):
+            if leg.peer is not None and leg.peer not in (a, b):
+                leg.peer.peer = None
+        a.peer, b.peer = b, a
+        self.connect(a)
+
+    def leg_down(self, leg: Leg, end: LegEnd) -> None:
+        """A leg has ended: free its port, write it down. The SIP side is over already."""
+        if leg.down:
+            return
+        leg.state = LegState.DOWN
+        leg.end = end
+        self.ledger.forget(leg.id)
+        self.node.disown(leg)
+        if leg.port is not None:
+            self.node.media.release(leg.port.id)
+        if leg.peer is not None:
+            leg.peer.peer = None
+            leg.peer = None
+        self.node.journal.emit(
+            LegEnded(
+                call=self.call.id,
+                leg=leg.id,
+                reason=end.reason,
+                sip_code=end.status,
+                sip_text=end.text,
+                q850=end.q850,
+                party=end.party,
+            )
+        )
+
+    def hang_up(self, leg: Leg, end: LegEnd) -> None:
+        """End a leg from our side, in the way its state asks for."""
+        if leg.down:
+            return
+        if leg.state in (LegState.UP, LegState.HELD):
+            self.node.send(Bye(usage=leg.usage, headers=(reason_header(end),)))
+        elif leg.inbound:
+            status = end.status if end.status is not None and end.status >= 300 else REASONS[end.reason].sip_status
+            self.node.send(Respond(usage=leg.usage, status=status or 480, headers=(reason_header(end),)))
+        else:
+            elsewhere = end.reason is Reason.PICKED_UP
+            # RFC 3326: a phone that lost to another must not count a missed call.
+            cause = ("reason", 'SIP;cause=200;text="Call completed elsewhere"') if elsewhere else reason_header(end)
+            self.node.send(Cancel(usage=leg.usage, headers=(cause,)))
+        self.leg_down(leg, end)
+
+    def need(self, *legs: Leg) -> None:
+        """Raise LegGone where one of the legs is down."""
+        for leg in legs:
+            if leg.down:
+                raise LegGone(leg)
+
+    def checkpoint(self, step: str, **state: object) -> None:
+        """Write the call's resumable state to the spool: before each wait that can last over a second."""
+        legs = [
+            {
+                "id": leg.id,
+                "kind": leg.kind,
+                "state": leg.state.name,
+                "port": None if leg.port is None else [leg.port.id, leg.port.rtp_port],
+                "sdp": [leg.sdp_id, leg.sdp_version],
+                "dialog": self.node.stack.dialog_state(leg.usage),
+            }
+            for leg in self.call.active_legs
+        ]
+        self.node.journal.emit(
+            Checkpoint(
+                call=self.call.id,
+                state={"tenant": self.call.tenant, "version": self.tenant.version, "step": step, "legs": legs, **state},
+            )
+        )
+
+    # -- life
+
+    async def run(self) -> None:
+        """The call, top to bottom: the plan runs, whatever ends it is written down, everything is given back."""
+        caller = self.call.legs[0]
+        try:
+            await self.node.runner.run(self)
+            end = caller.end or LegEnd(reason=Reason.NORMAL, party=Party.SYSTEM)
+        except LegGone as gone:
+            end = gone.leg.end or LegEnd(reason=Reason.UNKNOWN, party=None)
+        except CallOver as over:
+            end = over.end
+        except asyncio.CancelledError:
+            end = LegEnd(reason=Reason.SUPERVISOR_RELEASE, party=Party.SYSTEM)
+        except Exception:
+            # A fault of ours ends this call and no other.
+            self.node.log.exception("call failed", call=self.call.id, tenant=self.call.tenant)
+            end = LegEnd(reason=Reason.SYSTEM_ERROR, party=Party.SYSTEM)
+        self.end = end
+        self.release()
+
+    def refuse(self, end: LegEnd, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """End the call before its task has begun."""
+        caller = self.call.legs[0]
+        self.node.send(Respond(usage=caller.usage, status=end.status or 500, headers=headers))
+        self.end = end
+        self.leg_down(caller, end)
+        self.release()
+
+    def release(self) -> None:
+        """Give back all that the call holds and close its record. Waits for nothing."""
+        end = self.end or LegEnd(reason=Reason.SYSTEM_ERROR, party=Party.SYSTEM)
+        self.end = end
+        self.ledger.release_all()
+        facts = REASONS[end.reason]
+        self.node.journal.emit(
+            CallEnded(
+                call=self.call.id,
+                reason=end.reason,
+                result=result_of(end.reason, answered=self.call.answered),
+                party=end.party,
+                sip_code=end.status,
+                sip_text=end.text,
+                q850=end.q850 if end.q850 is not None else facts.q850,
+                legs_with_media=self.ports,
+            )
+        )
+        self.node.session_over(self)
+
+    def _drop(self, leg: Leg) -> None:
+        end = self.end
+        assert end is not None
+        self.hang_up(leg, end)
+
+
+def failed_end(event: InviteFailed) -> LegEnd:
+    """Why an outbound leg failed, from its final answer or from the lack of one."""
+    response = event.response
+    if response is None:
+        # Nobody answered at all: the phone is off, the peer is gone.
+        return LegEnd(reason=Reason.OFFLINE, party=Party.SYSTEM, status=event.status, text=event.cause, q850=20)
+    q850 = reason_cause(response)
+    return LegEnd(
+        reason=from_sip(event.status, q850),
+        party=Party.CALLEE,
+        status=event.status,
+        text=response.reason,
+        q850=q850 if q850 is not None else to_q850(event.status),
+    )
+
+
+def reason_cause(message: Message) -> int | None:
+    """The Q.850 cause of a message's Reason header (RFC 3326)."""
+    if "reason" not in message.headers:
+        return None
+    for reason in message.reason_header:
+        if reason.protocol.upper() == "Q.850" and reason.cause is not None:
+            return reason.cause
+    return None
+
+
+def reason_header(end: LegEnd) -> tuple[str, str]:
+    """The Reason header of a BYE, CANCEL or refusal of ours."""
+    q850 = end.q850 if end.q850 is not None else REASONS[end.reason].q850
+    return ("reason", f'Q.850;cause={q850};text="{end.reason.value}"')
+
+
+def warning(error: Exception) -> tuple[str, str]:
+    """A Warning header that tells the far end's engineer what was wrong with its description (RFC 3261 §20.43)."""
+    text = " ".join(str(error).split()).replace("\\", "").replace('"', "'")
+    return ("warning", f'399 cordboard "{text[:200]}"')
