@@ -196,7 +196,8 @@ def _read_rtcp(value: str, address: str) -> Address:
 
 
 def _read_formats(section: _Section) -> tuple[Format, ...]:
-    """RTP formats in order; entries that are no payload type or have no meaning are left out."""
+    """RTP formats in order; left out are entries that are no payload type or have no meaning, and those with
+    a broken rtpmap (RFC 4475 itself sends `a=rtpmap:31 LPC`)."""
     formats: list[Format] = []
     for payload_type in dict.fromkeys(section.raw_formats):
         encoding = section.rtpmaps.get(payload_type)
@@ -227,11 +228,14 @@ def _make_format(payload_type: str, encoding: str | None, fmtp: str | None) -> F
         )
     name, _, rest = encoding.partition("/")
     rate, slash, channels = rest.partition("/")
-    name, where = name.strip(), f"rtpmap:{payload_type} {encoding}"
-    if not name or " " in name:
-        raise SdpError("expected name/clock rate", _excerpt(where))
-    clock_rate = _number(rate.strip(), 2**31, where)
-    count = _number(channels.strip(), 255, where) if slash else 1
-    if not clock_rate or not count:
-        raise SdpError("clock rate and channels cannot be 0", _excerpt(where))
+    name, clock_rate = name.strip(), _rate(rate)
+    count = _rate(channels) if slash else 1
+    if not name or " " in name or not clock_rate or not count:
+        return None
     return Format(payload_type=number, name=name, clock_rate=clock_rate, channels=count, fmtp=fmtp)
+
+
+def _rate(text: str) -> int:
+    """A positive number of at most ten digits; 0 for anything else."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else 0

@@ -21,6 +21,7 @@ __all__ = [
     "authorization",
     "challenge_headers",
     "choose",
+    "find_credentials",
     "ha1",
     "parse_challenge",
     "parse_credentials",
@@ -147,6 +148,20 @@ def parse_credentials(value: str) -> Credentials:
         qop=qop,
         opaque=found.get("opaque", ""),
     )
+
+
+def find_credentials(values: Iterable[str], realm: str) -> Credentials | None:
+    """The first Digest credentials for `realm` among the rows of Authorization; None when there are none.
+
+    Rows of other schemes and realms are skipped (RFC 4475 §3.3.7, RFC 3261 §22.3); a broken Digest row raises
+    MalformedHeader.
+    """
+    for value in values:
+        if value[:7].lower() == "digest ":
+            credentials = parse_credentials(value)
+            if credentials.realm == realm:
+                return credentials
+    return None
 
 
 def parse_challenge(value: str) -> Challenge:

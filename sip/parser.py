@@ -10,7 +10,7 @@ from sip.grammar import BLANK, excerpt, is_token, parse_digits
 from sip.header_name import LONG_NAMES, SINGLE_VALUED, fold_name
 from sip.headers import Headers
 from sip.message import Message, Request, Response
-from sip.uri import AnyUri, OpaqueUri, parse_uri
+from sip.uri import AnyUri, OpaqueUri, SipUri, parse_uri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +181,8 @@ def _parse_request_line(line: str) -> tuple[Request, MalformedMessage | None]:
             uri = parse_uri(uri_text)
         except MalformedHeader as error:
             fault = MalformedMessage(error.reason, where="Request-URI")
+        if isinstance(uri, SipUri) and uri.headers:  # RFC 3261 §19.1.1, table 1
+            fault = MalformedMessage("headers are not allowed here", where="Request-URI")
     if method not in _METHODS and not is_token(method):
         raise MalformedMessage(f"not a start line: {excerpt(line)}", where="start line")
     return Request(method, uri), fault

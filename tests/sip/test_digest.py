@@ -10,6 +10,7 @@ from sip.digest import (
     authorization,
     challenge_headers,
     choose,
+    find_credentials,
     ha1,
     parse_challenge,
     parse_credentials,
@@ -141,3 +142,12 @@ def test_unknown_algorithm_and_qop_never_verify() -> None:
 def test_lower_case_algorithm_and_scheme_pass() -> None:
     row = RFC_2617.replace("Digest", "DIGEST") + ",algorithm=md5"
     assert parse_credentials(row).algorithm == "MD5"
+
+
+def test_credentials_are_found_by_realm() -> None:
+    rows = ["NoOneKnowsThisScheme opaque-data=here", RFC_7616.format(algorithm="MD5", response="x"), RFC_2617]
+    assert find_credentials(rows, "testrealm@host.com") == parse_credentials(RFC_2617)
+    assert find_credentials(rows, "elsewhere") is None
+    assert find_credentials([], "elsewhere") is None
+    with pytest.raises(MalformedHeader):
+        find_credentials(["Digest username"], "elsewhere")
