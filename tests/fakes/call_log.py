@@ -187,7 +187,7 @@ def call_log(rng: Random, calls: int, *, boots: int = 3) -> list[tuple[Event, in
                 continue
         if rng.random() < 0.05:
             action = rng.choice(["added", "refreshed", "removed"])
-            log.append((registration(rng.randrange(9), action, at_ns + 10**15), at_ns))
+            log.append((registration(rng.randrange(9), action, 2**62), at_ns))
         chosen = rng.randrange(len(running)) if running else 0
         event = next(running[chosen], None) if running else None
         if event is None:
