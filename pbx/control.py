@@ -124,7 +124,9 @@ class CallControl:
         False where the sound does not exist in the language or codec of the call.
         """
         session, caller = self._session, self.caller
-        player = session.node.sounds.player(name, self.tenant.prompt_language, caller.agreement, plays)
+        player = session.node.sounds.player(
+            name, self.tenant.prompt_language, self.tenant.country, caller.agreement, plays
+        )
         if player is None:
             session.node.log.warning("sound not found", sound=name, call=self.call.id)
             return False

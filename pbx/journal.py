@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from pbx.clock import Clock
 from pbx.events import Event
-from pbx.spool import SpoolWriter
+
+
+class EventWriter(Protocol):
+    """Where events go: `pbx.spool.SpoolWriter`."""
+
+    @property
+    def full(self) -> bool: ...
+    def append(self, event: Event, at_ns: int) -> int: ...
+    def flush(self) -> bool: ...
+    def sync(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class Journal:
     """Emits typed events. They are buffered until `flush`, which the node calls once per step."""
 
-    def __init__(self, writer: SpoolWriter, clock: Clock) -> None:
+    def __init__(self, writer: EventWriter, clock: Clock) -> None:
         self._writer = writer
         self._clock = clock
         self._lookers: list[Callable[[Event], None]] = []

@@ -138,7 +138,7 @@ class Location:
                 expires_at_ns=binding.expires_ns,
                 received=print_address(binding.flow.remote),
                 local=print_address(binding.flow.local),
-                transport=f"{binding.flow.transport}:{binding.flow.listener}",
+                transport=binding.flow.transport,
                 instance=binding.instance,
                 reg_id=binding.reg_id,
                 path=binding.path,

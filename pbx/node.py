@@ -121,7 +121,8 @@ class Node:
             self._timer = None
         if when is not None:
             self._timer_at = when
-            self._timer = self._loop.call_at(when, self._timeout)
+            # uvloop counts whole milliseconds: a timer that fires early would only be armed again.
+            self._timer = self._loop.call_at(when + 0.001, self._timeout)
 
     def _timeout(self) -> None:
         self._timer = None

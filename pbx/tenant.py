@@ -52,6 +52,11 @@ class TenantView:
         return self._tenant.prompt_language
 
     @property
+    def country(self) -> str:
+        """ISO 3166 code in lower case; it chooses the tones."""
+        return self._tenant.country.lower()
+
+    @property
     def digest_algorithms(self) -> tuple[str, ...]:
         return self._tenant.digest_algorithms
 
