@@ -16,3 +16,11 @@ def compile_documents(paths: list[str]) -> list[Any]:
     if snapshot is None:
         return [None, [astuple(error) for error in errors]]
     return [snapshot.pack(), []]
+
+
+def prepare_sounds(sounds: str, out: str, languages: list[str], codecs: list[str]) -> dict[str, Any]:
+    """Render tones and prompts into payload files; sound name -> where it lies and how it is played.
+
+    Raises media.payload.PayloadError for a sound that cannot be read, OSError for a full disk.
+    """
+    return dict(prepare_payloads(sounds, out, languages, codecs))

@@ -1,0 +1,1 @@
+"""Configuration documents: their models, their checks, and their way into a snapshot."""

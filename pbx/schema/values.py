@@ -1,0 +1,158 @@
+"""Values of configuration fields: what each kind allows, said in words when it does not fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_network
+from typing import Annotated, Any, Final
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
+
+from media.codec import CODEC_FORMATS
+from sip.digest import ALGORITHMS
+
+MIN_PASSWORD: Final = 12
+MAX_PASSWORD: Final = 128
+_HOST_NAME: Final = re.compile(
+    r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+)
+_TRANSPORTS: Final = ("udp", "tcp", "tls", "ws", "wss")
+
+
+class Model(BaseModel):
+    """Base of all documents: unknown settings are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+def refused(message: str, allowed: str) -> PydanticCustomError:
+    """The error for a value: what is wrong with it, and what is allowed."""
+    return PydanticCustomError("refused", "{message}", {"message": message, "allowed": allowed})
+
+
+def _matching(pattern: str, kind: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if compiled.fullmatch(value) is None:
+            raise refused(f"{value[:80]!r} is not {kind}", pattern)
+        return value
+
+    return AfterValidator(check)
+
+
+def _one_of(names: tuple[str, ...], kind: str, fold: Callable[[str], str]) -> AfterValidator:
+    known = {fold(name): name for name in names}
+
+    def check(value: str) -> str:
+        if (name := known.get(fold(value))) is None:
+            raise refused(f"{value[:80]!r} is not {kind}", " | ".join(names))
+        return name
+
+    return AfterValidator(check)
+
+
+def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
+    twice = {value for value in values if values.count(value) > 1}
+    if twice:
+        raise refused(f"{', '.join(sorted(twice))} is listed twice", "each once")
+    return values
+
+
+def _host(value: str) -> str:
+    lowered = value.lower()
+    try:
+        return str(ip_network(lowered).network_address) if "/" not in lowered else _no_host(value)
+    except ValueError:
+        return lowered if _HOST_NAME.fullmatch(lowered) else _no_host(value)
+
+
+def _no_host(value: str) -> str:
+    raise refused(f"{value[:80]!r} is not a host", "a host name or an IP address")
+
+
+def _domain(value: str) -> str:
+    lowered = value.lower()
+    if _HOST_NAME.fullmatch(lowered) is None:
+        raise refused(f"{value[:80]!r} is not a domain name", "letters, digits and hyphens between dots")
+    return lowered
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ip_network(value))
+    except ValueError as error:
+        raise refused(f"{value[:80]!r} is not a network: {error}", "address or network like 10.0.0.0/8") from None
+
+
+def split_source(value: str) -> tuple[str, int | None]:
+    """Network and port of `a.b.c.d`, `a.b.c.d:port`, `[v6]:port` or a network. Raises ValueError."""
+    host, port = value, ""
+    if value.startswith("["):
+        host, _, port = value[1:].partition("]")
+        if port and not port.startswith(":"):
+            raise ValueError("text behind the bracket")
+        port = port[1:]
+    elif value.count(":") == 1:
+        host, _, port = value.partition(":")
+        if not port:
+            raise ValueError("port is missing")
+    network = str(ip_network(host))
+    if not port:
+        return network, None
+    if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        raise ValueError(f"port {port!r} is not within 1-65535")
+    return network, int(port)
+
+
+def _source(value: str) -> str:
+    try:
+        split_source(value)
+    except ValueError as error:
+        raise refused(
+            f"{value[:80]!r} is not a source: {error}", "address, address:port, [IPv6]:port or network"
+        ) from None
+    return value
+
+
+def _time_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise refused(f"{value[:80]!r} is not a time zone", "a name of the IANA table like Europe/Berlin")
+    return value
+
+
+def _password(value: str) -> str:
+    # Says nothing of the value itself.
+    if not 1 <= len(value) <= MAX_PASSWORD:
+        raise refused("password is empty or too long", f"{MIN_PASSWORD}-{MAX_PASSWORD} characters")
+    return value
+
+
+ExtensionNumber = Annotated[str, _matching("[0-9]{2,8}", "2-8 digits")]
+ServiceNumber = Annotated[str, _matching("[0-9*#]{2,16}", "a number of an internal service")]
+AccessNumber = Annotated[str, _matching(r"\+?[0-9]{2,20}", "an access number")]
+ExternalNumber = Annotated[str, _matching(r"\+?[0-9*#]{1,32}", "a number to dial")]
+TenantKey = Annotated[str, _matching("[a-z0-9-]{2,32}", "a tenant key")]
+TrunkName = Annotated[str, _matching("[A-Za-z0-9_.-]{1,64}", "a trunk name")]
+UserName = Annotated[str, _matching("[A-Za-z0-9_.+-]{1,64}", "a user name")]
+PromptName = Annotated[str, _matching("[a-z0-9][a-z0-9/_-]{0,63}", "a prompt name")]
+DisplayName = Annotated[str, _matching(r'[^\x00-\x1f\x7f"<>]{1,80}', "a display name")]
+Language = Annotated[str, _matching("[a-z]{2}(-[a-z]{2})?", "a language")]
+Country = Annotated[str, _matching("[a-z]{2}", "a country code in small letters")]
+Domain = Annotated[str, AfterValidator(_domain)]
+Host = Annotated[str, AfterValidator(_host)]
+Network = Annotated[str, AfterValidator(_network)]
+Source = Annotated[str, AfterValidator(_source)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Password = Annotated[str, AfterValidator(_password)]
+Codec = Annotated[str, _one_of(tuple(CODEC_FORMATS), "a codec", str.lower)]
+Transport = Annotated[str, _one_of(_TRANSPORTS, "a transport", str.lower)]
+Algorithm = Annotated[str, _one_of(tuple(ALGORITHMS), "a digest algorithm", str.upper)]
+Codecs = Annotated[tuple[Codec, ...], AfterValidator(_unique)]
+Transports = Annotated[tuple[Transport, ...], AfterValidator(_unique)]
+Algorithms = Annotated[tuple[Algorithm, ...], AfterValidator(_unique)]
+
+ALL_TRANSPORTS: Final[tuple[Any, ...]] = _TRANSPORTS
