@@ -119,7 +119,7 @@ class _Builder:
 
     def _node(self, event: Any, path: str, depth: int) -> Node:
         self._check(event, path, depth)
-        line: int = event.start_mark.line + 1
+        line = _line(event)
         if isinstance(event, yaml.ScalarEvent):
             plain_null = event.style in (None, "") and event.value in _NULLS
             return Node(None if plain_null else event.value, self._name, line, path)
@@ -141,7 +141,7 @@ class _Builder:
                 first = found[key.value].line
                 raise self._refuse(key, place, f"is given twice (first in line {first})")
             node = self._node(next(self._events), place, depth + 1)
-            node.line = key.start_mark.line + 1
+            node.line = _line(key)
             found[key.value] = node
         return found
 
@@ -157,4 +157,9 @@ class _Builder:
             raise self._refuse(event, path, f"tag {event.tag} is not supported")
 
     def _refuse(self, event: Any, path: str, message: str) -> TreeError:
-        return TreeError(ConfigError(self._name, event.start_mark.line + 1, path, message))
+        return TreeError(ConfigError(self._name, _line(event), path, message))
+
+
+def _line(event: Any) -> int:
+    line: int = event.start_mark.line + 1
+    return line

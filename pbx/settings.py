@@ -1,0 +1,254 @@
+"""Settings of the process: `cordboard.toml`, overridden by `CORDBOARD_SECTION_KEY` in the environment.
+
+Only sockets, ports, directories and the log live here; what a tenant owns is configuration. A text may
+be `file:PATH` or `env:NAME`: the secret is then read from there.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+PREFIX: Final = "CORDBOARD_"
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the text names the file or variable, the key and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SipSettings:
+    """SIP sockets. `listen` are local IP addresses; `public_address` is what others shall see."""
+
+    listen: tuple[str, ...] = ("127.0.0.1",)
+    udp_port: int = 5060
+    public_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSettings:
+    """RTP ports and workers; `relay_window_us` is how long a relay may gather packets (0 = not)."""
+
+    address: str = "127.0.0.1"
+    public_address: str | None = None
+    port_min: int = 10000
+    port_max: int = 29999
+    workers: int = 1
+    relay_window_us: int = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSettings:
+    """Where the server keeps everything that it writes."""
+
+    directory: Path = Path("var")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """`level` is debug, info, warning or error; `format` is text or json."""
+
+    level: str = "info"
+    format: str = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsSettings:
+    """The event spool: size of one segment."""
+
+    segment_mb: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All sections."""
+
+    sip: SipSettings = field(default_factory=SipSettings)
+    media: MediaSettings = field(default_factory=MediaSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    records: RecordsSettings = field(default_factory=RecordsSettings)
+
+
+SECTIONS: Final[dict[str, type[Any]]] = {
+    "sip": SipSettings,
+    "media": MediaSettings,
+    "data": DataSettings,
+    "log": LogSettings,
+    "records": RecordsSettings,
+}
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Settings of the file `path` (None: defaults) and the environment, which wins.
+
+    Raises SettingsError for an unknown section or key, a value that does not fit, an unreadable file.
+    """
+    found = _read_file(path) if path is not None else {}
+    found |= _read_environment(environ)
+    values: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
+    places: dict[tuple[str, str], str] = {}
+    for (section, key), (raw, place) in found.items():
+        values[section][key] = _convert(section, key, _secret(raw, place, environ), place)
+        places[section, key] = place
+    settings = Settings(**{name: cls(**values[name]) for name, cls in SECTIONS.items()})
+    if settings.media.port_min + 1 > settings.media.port_max:
+        place = places.get(("media", "port_min")) or places[("media", "port_max")]
+        raise SettingsError(f"{place}: port_min is not below port_max ({settings.media.port_max})")
+    return settings
+
+
+_Found = dict[tuple[str, str], tuple[Any, str]]
+
+
+def _read_file(path: Path) -> _Found:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: is not TOML: {error}") from error
+    found: _Found = {}
+    for section, values in content.items():
+        _check_section(section, str(path))
+        if not isinstance(values, dict):
+            raise SettingsError(f"{path}: {section} must be a section: write [{section}]")
+        for key, value in values.items():
+            place = f"{path}: {section}.{key}"
+            _check_key(section, key, place)
+            found[section, key] = (value, place)
+    return found
+
+
+def _read_environment(environ: Mapping[str, str]) -> _Found:
+    found: _Found = {}
+    for name, value in environ.items():
+        if not name.startswith(PREFIX):
+            continue
+        section, _, key = name.removeprefix(PREFIX).lower().partition("_")
+        _check_section(section, name)
+        _check_key(section, key, name)
+        found[section, key] = (value, name)
+    return found
+
+
+def _check_section(section: str, place: str) -> None:
+    if section not in SECTIONS:
+        raise SettingsError(f"{place}: there is no section {section!r} (allowed: {' | '.join(SECTIONS)})")
+
+
+def _check_key(section: str, key: str, place: str) -> None:
+    names = [one.name for one in fields(SECTIONS[section])]
+    if key not in names:
+        raise SettingsError(f"{place}: [{section}] has no key {key!r} (allowed: {' | '.join(names)})")
+
+
+def _secret(raw: Any, place: str, environ: Mapping[str, str]) -> Any:
+    """The value behind a `file:` or `env:` reference."""
+    if not isinstance(raw, str):
+        return raw
+    kind, _, where = raw.partition(":")
+    if kind == "env":
+        if where not in environ:
+            raise SettingsError(f"{place}: the environment has no variable {where!r}")
+        return environ[where]
+    if kind == "file":
+        try:
+            return Path(where).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{place}: secret file {where!r} cannot be read: {error}") from error
+    return raw
+
+
+def _convert(section: str, key: str, raw: Any, place: str) -> Any:
+    """The value in its type and within its bounds; text of the environment is read as it needs."""
+    check = _CHECKS.get((section, key))
+    kind = get_type_hints(SECTIONS[section])[key]
+    try:
+        value = _READERS[kind](raw)
+        return value if check is None else check(value)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"{place}: {error}") from None
+
+
+def _text(raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise TypeError(f"{raw!r} is not text")
+    return raw
+
+
+def _whole(raw: Any) -> int:
+    if isinstance(raw, str) and raw.strip().isascii() and raw.strip().isdigit():
+        return int(raw)
+    if not isinstance(raw, int) or isinstance(raw, bool):
+        raise TypeError(f"{raw!r} is not a whole number")
+    return raw
+
+
+def _list(raw: Any) -> tuple[str, ...]:
+    items = [item.strip() for item in raw.split(",")] if isinstance(raw, str) else raw
+    if not isinstance(items, list) or not items:
+        raise TypeError(f"{raw!r} is not a list (in the environment: separated by commas)")
+    return tuple(_text(item) for item in items)
+
+
+_READERS: Final[dict[Any, Callable[[Any], Any]]] = {
+    str: _text,
+    str | None: lambda raw: _text(raw) or None,
+    int: _whole,
+    tuple[str, ...]: _list,
+    Path: lambda raw: Path(_text(raw)),
+}
+
+
+def _within(low: int, high: int) -> Callable[[int], int]:
+    def check(value: int) -> int:
+        if not low <= value <= high:
+            raise ValueError(f"{value} is not within {low}-{high}")
+        return value
+
+    return check
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"{value!r} is not known (allowed: {' | '.join(names)})")
+        return value
+
+    return check
+
+
+def _address(value: str | None) -> str | None:
+    if value is not None:
+        try:
+            ip_address(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not an IP address") from None
+    return value
+
+
+def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        _address(value)
+    return values
+
+
+_CHECKS: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
+    ("sip", "listen"): _addresses,
+    ("sip", "udp_port"): _within(1, 65535),
+    ("sip", "public_address"): _address,
+    ("media", "address"): _address,
+    ("media", "public_address"): _address,
+    ("media", "port_min"): _within(1024, 65534),
+    ("media", "port_max"): _within(1025, 65535),
+    ("media", "workers"): _within(1, 64),
+    ("media", "relay_window_us"): _within(0, 5000),
+    ("log", "level"): _one_of("debug", "info", "warning", "error"),
+    ("log", "format"): _one_of("text", "json"),
+    ("records", "segment_mb"): _within(1, 1024),
+}
