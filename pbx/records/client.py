@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pbx
+from media.ready_file import ReadyFile
 from pbx.cdr import Cdr
 from pbx.config_error import ConfigError
 from pbx.events import Envelope, RegistrationChanged, decode
@@ -127,10 +128,12 @@ class RecordsClient:
             return [ConfigError(*error) for error in errors]
         return Snapshot.unpack(packed)
 
-    async def prepare(self, sounds: Path, out: Path, languages: Sequence[str], codecs: Sequence[str]) -> dict[str, Any]:
-        """Make ready payload files of tones and prompts; the catalogue of what there is."""
+    async def prepare(
+        self, sounds: Path, out: Path, languages: Sequence[str], codecs: Sequence[str]
+    ) -> dict[str, ReadyFile]:
+        """Make ready payload files of tones and prompts: sound name -> file."""
         catalogue = await self._ask("prepare", str(sounds), str(out), list(languages), list(codecs))
-        return dict(catalogue)
+        return {name: ReadyFile(*item) for name, item in catalogue.items()}
 
     async def _ask(self, name: str, *arguments: object) -> Any:
         if self._stopping:

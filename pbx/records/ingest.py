@@ -256,7 +256,7 @@ class Ingest:
 
 def _check_same_spool(spool: Path, state: LogState) -> None:
     """Refuse a spool that ends before the place where the database stands."""
-    segments = list_segments(spool) if spool.is_dir() else []
+    segments = list_segments(spool)
     if not segments or state.seq == 0:
         return
     segment, offset = state.position.segment, state.position.offset

@@ -55,8 +55,11 @@ def segment_path(directory: Path, first_seq: int) -> Path:
 
 
 def list_segments(directory: Path) -> list[int]:
-    """First sequence numbers of all segments there, in order; other files are ignored."""
-    names = (path.stem for path in directory.iterdir() if path.suffix == SUFFIX)
+    """First sequence numbers of all segments there, in order; none where nothing was written yet."""
+    try:
+        names = [path.stem for path in directory.iterdir() if path.suffix == SUFFIX]
+    except FileNotFoundError:
+        return []
     return sorted(int(name) for name in names if name.isascii() and name.isdigit())
 
 

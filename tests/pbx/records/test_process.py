@@ -10,7 +10,10 @@ from random import Random
 
 import pytest
 
+from media.ready_file import ReadyFile
+from pbx.config_error import ConfigError
 from pbx.records.client import RecordsClient, RecordsError
+from pbx.schema.compile import compile_files
 from pbx.spool import SpoolWriter
 from tests.fakes.call_log import START_NS, call_log, registration
 from tests.pbx.records.test_ingest import expected_bindings, expected_cdrs
@@ -87,3 +90,35 @@ def test_stop_takes_in_the_rest_of_the_spool(tmp_path: Path) -> None:
         await second.stop()
 
     asyncio.run(scenario())
+
+
+def test_documents_are_compiled_and_errors_come_back(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text("tenants:\n- {key: acme, domain: acme.example, extensions: [{number: 11}]}\n")
+    bad.write_text("tenants:\n- {key: acme}\n")
+
+    async def scenario() -> None:
+        client = RecordsClient(tmp_path)
+        await client.start()
+        assert await client.compile([good]) == compile_files([good])[0]
+        assert await client.compile([bad]) == [ConfigError(str(bad), 2, "tenants[0].domain", "is required")]
+        await client.stop()
+
+    asyncio.run(scenario())
+
+
+def test_sounds_are_prepared(tmp_path: Path) -> None:
+    sounds = Path(__file__).parents[3] / "sounds"
+
+    async def scenario() -> dict[str, ReadyFile]:
+        client = RecordsClient(tmp_path)
+        await client.start()
+        files = await client.prepare(sounds, tmp_path / "sounds", ["en"], ["PCMU"])
+        with pytest.raises(RecordsError, match="PayloadError"):
+            await client.prepare(sounds, tmp_path / "sounds", ["en"], ["nonsense"])
+        await client.stop()
+        return files
+
+    files = asyncio.run(scenario())
+    assert "pcmu/en/welcome" in files
+    assert all(Path(file.path).stat().st_size % file.frame_bytes == 0 for file in files.values())
