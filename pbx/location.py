@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from pbx.clock import Clock
 from pbx.events import RegistrationChanged
 from pbx.journal import Journal
 from sip.flow import Address, Flow, Target, print_address
-from sip.uri import AnyUri, SipUri
+from sip.uri import AnyUri, SipUri, parse_uri
 
 DeviceKey = tuple[str, str]
 """Tenant key and device user name."""
@@ -149,9 +151,34 @@ class Location:
         )
 
 
-def moved(binding: Binding, flow: Flow) -> Binding:
-    """The binding over another flow."""
-    return replace(binding, flow=flow)
+def restored_binding(
+    event: RegistrationChanged, flow_of: Callable[[Address, Address], Flow | None], clock: Clock
+) -> Binding | None:
+    """A binding as it was written down; None where it has expired, or no listener of its family is left.
+
+    `flow_of` gives the flow for its local and its remote address.
+    """
+    left_s = (event.expires_at_ns - clock.wall_ns()) / 1e9
+    if left_s <= 0 or event.received is None or event.local is None:
+        return None
+    flow = flow_of(parse_address(event.local), parse_address(event.received))
+    if flow is None:
+        return None
+    return Binding(
+        tenant=event.tenant,
+        device=event.device,
+        aor=event.aor,
+        contact=parse_uri(event.contact),
+        expires_at=clock.now() + left_s,
+        expires_ns=event.expires_at_ns,
+        flow=flow,
+        instance=event.instance,
+        reg_id=event.reg_id,
+        path=tuple(event.path),
+        user_agent=event.user_agent,
+        call_id=event.call_id,
+        cseq=event.cseq,
+    )
 
 
 def parse_address(text: str) -> Address:

@@ -51,6 +51,7 @@ class Node:
         stack_settings: StackSettings | None = None,
         trace: Trace | None = None,
         media_host: str | None = None,
+        media_address_v6: str | None = None,
     ) -> None:
         self.clock = clock
         self.journal = journal
@@ -68,6 +69,7 @@ class Node:
         self._new_id = new_id
         self._rng = rng
         self._media_host = media_host
+        self._media_address_v6 = media_address_v6
         self._token = token
         self._legs: dict[int, Leg] = {}
         self._ports: dict[int, tuple[str, Leg]] = {}
@@ -277,7 +279,8 @@ class Node:
     def open_port(self, leg: Leg, near: Leg | None) -> Port:
         """Allocate a leg's media port, in the worker of another leg of the call. Raises NoPortsLeft."""
         near_id = near.port.id if near is not None and near.port is not None else None
-        port = self.media.allocate(near=near_id)
+        address = self._media_address_v6 if ":" in leg.host else None
+        port = self.media.allocate(address=address, near=near_id)
         self._ports[port.id] = (leg.owner.call.id, leg)
         return port
 

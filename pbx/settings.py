@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, get_type_hints
@@ -24,7 +24,7 @@ class SettingsError(ValueError):
 class SipSettings:
     """SIP sockets. `listen` are local IP addresses; `public_address` is what others shall see."""
 
-    listen: tuple[str, ...] = ("127.0.0.1",)
+    listen: tuple[str, ...] = ("0.0.0.0",)
     udp_port: int = 5060
     public_address: str | None = None
 
@@ -33,7 +33,7 @@ class SipSettings:
 class MediaSettings:
     """RTP ports and workers; `relay_window_us` is how long a relay may gather packets (0 = not)."""
 
-    address: str = "127.0.0.1"
+    address: str = "0.0.0.0"
     public_address: str | None = None
     port_min: int = 10000
     port_max: int = 29999
@@ -81,6 +81,17 @@ SECTIONS: Final[dict[str, type[Any]]] = {
     "log": LogSettings,
     "records": RecordsSettings,
 }
+
+
+def on_loopback(settings: Settings) -> Settings:
+    """The same settings with every socket on loopback; addresses that are loopback already stay."""
+    listen = tuple(one for one in settings.sip.listen if ip_address(one).is_loopback) or ("127.0.0.1",)
+    address = settings.media.address if ip_address(settings.media.address).is_loopback else listen[0]
+    return replace(
+        settings,
+        sip=replace(settings.sip, listen=listen, public_address=None),
+        media=replace(settings.media, address=address, public_address=None),
+    )
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:

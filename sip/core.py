@@ -26,13 +26,13 @@ Trace = Callable[[float, str, Flow, bytes], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackSettings:
-    """What a stack is told once. `public` maps a listener's name to the address that the world knows it by."""
+    """What a stack is told once. `public_host` is the address that the world knows us by, behind a NAT of ours."""
 
     product: str = "Cordboard"
     supported: tuple[str, ...] = ()
     """Option tags that a peer may require (RFC 3261 §8.2.2.3)."""
     timing: Timing = field(default_factory=Timing)
-    public: tuple[tuple[str, tuple[str, int]], ...] = ()
+    public_host: str | None = None
     max_routes: int = 10_000
     """How many resolved next hops are remembered."""
 
@@ -59,7 +59,6 @@ class Core:
         self._routes: dict[Target, tuple[Flow, float]] = {}
         self._waiting: dict[int, tuple[Target, list[Callable[[Flow | None, float], None]]]] = {}
         self._asked: dict[Target, int] = {}
-        self._public = dict(settings.public)
 
     # -- leaving
 
@@ -70,7 +69,8 @@ class Core:
 
     def sent_by(self, flow: Flow) -> str:
         """Our address on a flow, as `host:port` (RFC 3261 §18.1.1)."""
-        return print_address(self._public.get(flow.listener, flow.local))
+        public = self.settings.public_host
+        return print_address(flow.local if public is None else (public, flow.local[1]))
 
     def contact(self, flow: Flow, user: str) -> str:
         """Our Contact on a flow."""

@@ -1,0 +1,54 @@
+"""The `cordboard` command: finds the subcommand and runs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from cli.check import check
+
+ROOT = Path(__file__).resolve().parent.parent
+
+USAGE = """usage: cordboard COMMAND ...
+
+  serve [--config cordboard.toml] [--data DIR] [--apply FILE ...] [--demo]
+                     run the server
+  check FILE ...     validate configuration documents without a server
+"""
+
+
+def serve(arguments: list[str]) -> int:
+    """Become the supervisor of a server process; comes back only when that cannot be started."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-m", "pbx.supervisor", *arguments]
+    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": path})
+
+
+def check_files(arguments: list[str]) -> int:
+    """`cordboard check FILE ...`."""
+    if not arguments:
+        print("cordboard check: name at least one file", file=sys.stderr)
+        return 2
+    return check([Path(one) for one in arguments])
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {"serve": serve, "check": check_files}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point of the command."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0 if given else 2
+    command = COMMANDS.get(given[0])
+    if command is None:
+        print(f"cordboard: there is no command {given[0]!r} (allowed: {', '.join(COMMANDS)})", file=sys.stderr)
+        return 2
+    return command(given[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

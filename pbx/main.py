@@ -1,0 +1,248 @@
+"""Composition root: puts the rooms together into the server process, `python -m pbx.main`, kept by the supervisor."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import random
+import secrets
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import uvloop
+
+from dialplan.runner import DialplanRunner
+from media.allocator import PortAllocator
+from media.client import MediaClient
+from media.datapath import COMPILED
+from media.launcher import ExecLauncher
+from media.ready_file import ReadyFile
+from pbx.authenticator import Authenticator
+from pbx.banner import banner
+from pbx.clock import SystemClock
+from pbx.configuration import Configuration
+from pbx.events import NodeStarted, NodeStopping
+from pbx.ingress import Ingress
+from pbx.journal import Journal
+from pbx.location import Location, restored_binding
+from pbx.logs import set_up_logs
+from pbx.node import Node
+from pbx.records.client import RecordsClient
+from pbx.registrar import Registrar
+from pbx.settings import DataSettings, Settings, SettingsError, load_settings, on_loopback
+from pbx.snapshot import EMPTY, Snapshot
+from pbx.sounds import CODECS, Sounds
+from pbx.spool import SpoolError, SpoolWriter
+from pbx.ulid import UlidFactory
+from sip.core import StackSettings
+from sip.transport import Transports
+
+VERSION = "0.1.0"
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "examples" / "demo.yaml"
+NODE = os.uname().nodename
+SYNC_S = 0.1
+SWEEP_S = 1.0
+EXIT_CONFIG = 78
+
+
+class Server:
+    """The whole server process: started once, stopped once."""
+
+    def __init__(self, settings: Settings, documents: list[Path]) -> None:
+        self._settings = settings
+        self._documents = documents
+        self._tasks: list[asyncio.Task[None]] = []
+        self._boot = secrets.token_hex(8)
+
+    async def start(self) -> bool:
+        """Bring everything up; False where the configuration has errors, which have been printed."""
+        settings, loop = self._settings, asyncio.get_running_loop()
+        data = settings.data.directory
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._clock = SystemClock()
+        segment_bytes = settings.records.segment_mb << 20
+        self._journal = Journal(SpoolWriter(data / "spool", segment_bytes=segment_bytes), self._clock)
+        # First of all: what an earlier process left open is closed in the records by this event.
+        self._journal.emit(NodeStarted(node=NODE, boot=self._boot, version=VERSION))
+        self._journal.flush()
+        self._records = RecordsClient(data)
+        await self._records.start()
+        snapshot = await self._compile()
+        if snapshot is None:
+            await self._records.stop()
+            return False
+        self._assemble(snapshot, await self._sounds(data))
+        self._transports = Transports(self._node.receive, self._node.unreachable, loop)
+        self._node.transport = self._transports
+        for listen in settings.sip.listen:
+            self._transports.listen_udp((listen, settings.sip.udp_port))
+        await self._restore_bindings()
+        self._media = self._make_media()
+        self._node.media = self._media
+        await self._media.start()
+        self._tasks = [
+            loop.create_task(self._every(SYNC_S, self._sync), name="spool sync"),
+            loop.create_task(self._every(SWEEP_S, self._sweep), name="sweep"),
+        ]
+        gc.collect()
+        gc.freeze()
+        print(banner(settings, snapshot, [one.address for one in self._transports.listeners], self._media.capacity()))
+        if not COMPILED:
+            print("The compiled data path is missing: the slow twin in pure Python carries the media.", file=sys.stderr)
+        sys.stdout.flush()
+        return True
+
+    async def _compile(self) -> Snapshot | None:
+        if not self._documents:
+            return EMPTY
+        compiled = await self._records.compile(self._documents)
+        if isinstance(compiled, Snapshot):
+            return compiled
+        for error in compiled:
+            print(error, file=sys.stderr)
+        print(f"{len(compiled)} error(s) in the configuration; nothing was started.", file=sys.stderr)
+        return None
+
+    async def _sounds(self, data: Path) -> Sounds:
+        languages = sorted(path.name for path in (ROOT / "sounds").iterdir() if path.is_dir())
+        found = await self._records.prepare(ROOT / "sounds", data / "payloads", languages, CODECS)
+        return Sounds({name: ReadyFile(*item) for name, item in found.items()})
+
+    def _assemble(self, snapshot: Snapshot, sounds: Sounds) -> None:
+        settings, clock, journal = self._settings, self._clock, self._journal
+        rng = random.Random(secrets.randbits(128))
+        ids = UlidFactory(rng)
+        self._location = Location(journal)
+        configuration = Configuration(snapshot)
+        authenticator = Authenticator(secret=secrets.token_bytes(32), clock=clock, journal=journal)
+        public = settings.sip.public_address
+        self._node = Node(
+            clock=clock,
+            journal=journal,
+            token=_token,
+            new_id=lambda: ids.new(clock.wall_ns() // 1_000_000),
+            rng=rng,
+            runner=DialplanRunner(),
+            sounds=sounds,
+            location=self._location,
+            stack_settings=StackSettings(public_host=public),
+            media_host=settings.media.public_address or public,
+            media_address_v6=self._media_address_v6(),
+        )
+        ingress = Ingress(node=self._node, configuration=configuration, authenticator=authenticator)
+        registrar = Registrar(
+            configuration=configuration, location=self._location, authenticator=authenticator, clock=clock
+        )
+        self._ingress = ingress
+        self._node.on_invite = ingress.on_invite
+        self._node.on_register = registrar.register
+
+    def _media_address_v6(self) -> str | None:
+        """Where media of calls over IPv6 is bound, when SIP listens on IPv6 and media is not on it anyway."""
+        v6 = [one for one in self._settings.sip.listen if ":" in one]
+        if not v6 or ":" in self._settings.media.address:
+            return None
+        return v6[0]
+
+    def _make_media(self) -> MediaClient:
+        media = self._settings.media
+        allocator = PortAllocator(
+            addresses=tuple(filter(None, (media.address, self._media_address_v6()))),
+            port_min=media.port_min,
+            port_max=media.port_max,
+            now=self._clock.now,
+            rng=random.Random(secrets.randbits(128)),
+        )
+        return MediaClient(
+            allocator=allocator,
+            workers=media.workers,
+            launcher=ExecLauncher(relay_window_us=media.relay_window_us),
+            on_event=self._node.on_media,
+        )
+
+    async def _restore_bindings(self) -> None:
+        """Phones that were registered before the restart can be called at once."""
+        for event in await self._records.bindings():
+            binding = restored_binding(event, self._transports.restored_flow, self._clock)
+            if binding is not None:
+                self._location.restore(binding)
+
+    async def _every(self, interval_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(interval_s)
+            await work()
+
+    async def _sync(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self._journal.sync)
+
+    async def _sweep(self) -> None:
+        self._location.expire(self._clock.now())
+        self._journal.flush()
+
+    async def stop(self) -> None:
+        """No new calls, end those that run, write everything down."""
+        self._ingress.draining = True
+        for task in self._tasks:
+            task.cancel()
+        await self._node.stop()
+        await self._media.stop()
+        self._journal.emit(NodeStopping(node=NODE, boot=self._boot))
+        self._journal.flush()
+        self._journal.sync()
+        self._transports.close()
+        await self._records.stop()
+        self._journal.close()
+
+
+def _token() -> str:
+    return secrets.token_hex(8)
+
+
+async def serve(settings: Settings, documents: list[Path]) -> int:
+    """Run the server until a signal ends it."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    server = Server(settings, documents)
+    if not await server.start():
+        return EXIT_CONFIG
+    await ended.wait()
+    await server.stop()
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line of the server process; `cordboard serve` passes its own through."""
+    parser = argparse.ArgumentParser(prog="cordboard serve")
+    parser.add_argument("--config", type=Path, help="settings file (cordboard.toml)")
+    parser.add_argument("--data", type=Path, help="directory of everything that is kept")
+    parser.add_argument("--apply", type=Path, nargs="+", default=[], metavar="FILE", help="configuration documents")
+    parser.add_argument("--demo", action="store_true", help="the demo configuration, on loopback")
+    options = parser.parse_args(arguments)
+    try:
+        settings = load_settings(options.config, os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return EXIT_CONFIG
+    if options.data is not None:
+        settings = replace(settings, data=DataSettings(directory=options.data))
+    if options.demo:
+        settings = on_loopback(settings)
+    set_up_logs(settings.log.level, settings.log.format)
+    documents = [*([DEMO] if options.demo else []), *options.apply]
+    try:
+        return uvloop.run(serve(settings, documents))
+    except (OSError, SpoolError) as error:
+        print(f"cordboard: {error}", file=sys.stderr)
+        return EXIT_CONFIG
+
+
+if __name__ == "__main__":
+    sys.exit(main())
