@@ -12,12 +12,12 @@ from libc.string cimport memcpy, memset
 from media._port cimport (
     AF_INET, AF_INET6, BATCH, CLOCK_MONOTONIC, CNAME_BYTES, EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC,
     EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLIN, EVENT_LATCHED, GUESSED, LATCH_AUTO, LATCH_OFF,
-    LATCH_STRICT, MAP_DROP, NOT_LATCHED, PR_SET_TIMERSLACK, SINK_PEER, SLOT_BYTES, TFD_CLOEXEC,
+    LATCH_STRICT, MAP_DROP, NOT_LATCHED, PR_SET_TIMERSLACK, PRIO_PROCESS, SINK_PEER, SLOT_BYTES, TFD_CLOEXEC,
     TFD_NONBLOCK, TFD_TIMER_ABSTIME, TIMER_ABSTIME, Address, Durable, Engine, Event, Player, Port,
-    clock_nanosleep, close as close_fd, draw, epoll_create1, epoll_ctl, epoll_event, epoll_wait, eventfd, eventfd_read,
+    clock_nanosleep, close as close_fd, prefetch, draw, epoll_create1, epoll_ctl, epoll_event, epoll_wait, eventfd, eventfd_read,
     eventfd_write, family_of, htons, inet_ntop, inet_pton, itimerspec, monotonic_ns, port_of, prctl,
     pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, same_address,
-    sched_yield, timerfd_create, timerfd_settime, timespec,
+    sched_yield, setpriority, timerfd_create, timerfd_settime, timespec,
 )
 from media._reception cimport expected_of, received_of
 from media._relay cimport Sink, aim, drop_player, play_due, report, rtcp_ready, rtp_ready, sink_peer
@@ -94,6 +94,11 @@ cdef void serve_batch(Engine* engine, int count, const Sink* sinks) noexcept nog
         if tag == 1:
             continue
         port = <Port*><size_t>(tag & ~<uint64_t>1)
+        if index + 2 < count:
+            # Hundreds of ports do not stay in the cache between two of their packets.
+            prefetch(<void*><size_t>(engine.ready[index + 2].data.u64 & ~<uint64_t>1))
+        if index + 1 < count and engine.ready[index + 1].data.u64 > 1:
+            prefetch((<Port*><size_t>(engine.ready[index + 1].data.u64 & ~<uint64_t>1)).durable)
         # A port that was closed after epoll reported it keeps its memory, but has no id.
         if port.id == 0:
             continue
@@ -111,6 +116,8 @@ cdef void relay_loop(Engine* engine) noexcept nogil:
     cdef int count
     sinks[0] = sink_peer
     prctl(PR_SET_TIMERSLACK, 1000)
+    # Media go before signalling where the system lets us; without the right to it nothing is lost but latency.
+    setpriority(PRIO_PROCESS, 0, -10)
     while not engine.stopping:
         count = epoll_wait(engine.epoll_fd, engine.ready, BATCH, -1)
         while engine.waiters:

@@ -66,6 +66,13 @@ cdef extern from "<sys/prctl.h>" nogil:
     int PR_SET_TIMERSLACK
     int prctl(int option, unsigned long value)
 
+cdef extern from "<sys/resource.h>" nogil:
+    int PRIO_PROCESS
+    int setpriority(int which, int who, int nice)
+
+cdef extern from * nogil:
+    void prefetch "__builtin_prefetch" (const void* address)
+
 cdef extern from "<unistd.h>" nogil:
     int close(int fd)
 
