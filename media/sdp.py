@@ -24,6 +24,7 @@ MAX_BYTES: Final = 65_536
 MAX_MEDIA: Final = 10
 MAX_FORMATS: Final = 64
 MAX_EXCERPT_CHARS: Final = 60
+MAX_REMEMBERED_CHARS: Final = 256
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +74,7 @@ def parse_sdp(data: bytes | memoryview) -> SessionDescription:
             if len(sections) > MAX_MEDIA:
                 raise SdpError(f"over {MAX_MEDIA} m-lines")
         elif kind == "c=":
-            section.address = _read_connection(value)
+            section.address = _read_connection(value[:MAX_REMEMBERED_CHARS])
         elif kind == "o=":
             origin = _read_origin(value)
         elif kind == "s=":
@@ -192,7 +193,8 @@ def _finish(section: _Section, session: _Section) -> MediaLine:
 def _read_rtcp(value: str, address: str) -> Address:
     """`port [IN IP4 address]` (RFC 3605 §2.1)."""
     port, _, connection = value.partition(" ")
-    return (_read_connection(connection) if connection else address), _number(port, 65535, value)
+    host = _read_connection(connection[:MAX_REMEMBERED_CHARS]) if connection else address
+    return host, _number(port, 65535, value)
 
 
 def _read_formats(section: _Section) -> tuple[Format, ...]:
@@ -202,7 +204,10 @@ def _read_formats(section: _Section) -> tuple[Format, ...]:
     for payload_type in dict.fromkeys(section.raw_formats):
         encoding = section.rtpmaps.get(payload_type)
         fmtp = section.fmtps.get(payload_type)
-        found = _make_format(payload_type, encoding, fmtp)
+        if len(encoding or "") + len(fmtp or "") <= MAX_REMEMBERED_CHARS:
+            found = _make_format(payload_type, encoding, fmtp)
+        else:  # Long texts are not kept, lest a flood of them fill the memory.
+            found = _make_format.__wrapped__(payload_type, encoding, fmtp)
         if found is not None:
             formats.append(found)
     return tuple(formats)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Final, TypeVar
 
 from sip.errors import LocalError, MalformedHeader
 
@@ -15,6 +17,27 @@ HOST_CHARS: Final = ALPHANUM + "-._"  # "_" is no host character, but container 
 BLANK: Final = " \t"
 MAX_PARAMS: Final = 64
 MAX_EXCERPT_CHARS: Final = 60
+MAX_REMEMBERED_CHARS: Final = 256
+
+T = TypeVar("T")
+
+
+def remember(maxsize: int) -> Callable[[Callable[[str], T]], Callable[[str], T]]:
+    """Decorate a pure parser: its last `maxsize` results for short texts are kept.
+
+    Long texts are parsed each time, so that no flood of them can fill the memory.
+    """
+
+    def decorate(parse: Callable[[str], T]) -> Callable[[str], T]:
+        cached = lru_cache(maxsize)(parse)
+
+        @wraps(parse)
+        def parse_or_recall(text: str) -> T:
+            return cached(text) if len(text) <= MAX_REMEMBERED_CHARS else parse(text)
+
+        return parse_or_recall
+
+    return decorate
 
 
 def excerpt(text: str) -> str:
@@ -216,6 +239,8 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
     """Host (lower case, an IPv6 address without its brackets) and port; raises MalformedHeader."""
     if text[:1] == "[":
         address, bracket, rest = text[1:].partition("]")
+        if ":::" in address and "." in address:
+            address = address.replace(":::", "::", 1)  # RFC 5118 §4.10: the old grammar had one too many.
         if not bracket or not _is_ipv6(address):
             raise MalformedHeader(f"not an IPv6 reference: {excerpt(text)}")
         if rest and rest[0] != ":":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from sip.errors import MalformedHeader
@@ -21,6 +20,7 @@ from sip.grammar import (
     parse_params,
     parse_tokens,
     quote,
+    remember,
     unquote,
 )
 from sip.name_addr import NameAddr, parse_contacts, parse_name_addr, parse_name_addrs
@@ -136,9 +136,7 @@ def single(values: list[str]) -> str:
     """The one row of a mandatory header field; raises MalformedHeader when missing, doubled or empty."""
     if len(values) == 1 and values[0]:
         return values[0]
-    raise MalformedHeader(
-        "header field is missing" if not values else "header field is empty or stands twice"
-    )
+    raise MalformedHeader("header field is missing" if not values else "header field is empty or stands twice")
 
 
 def parse_call_id(values: list[str]) -> str:
@@ -154,7 +152,7 @@ def parse_cseq(values: list[str]) -> CSeq:
     return _cseq(single(values))
 
 
-@lru_cache(maxsize=256)
+@remember(256)
 def _cseq(text: str) -> CSeq:
     parts = text.split()
     if len(parts) != 2 or not is_token(parts[1]):
@@ -193,7 +191,7 @@ def parse_optional_address(values: list[str]) -> NameAddr | None:
     return parse_name_addr(single(values)) if values else None
 
 
-@lru_cache(maxsize=256)
+@remember(256)
 def _media_type(text: str) -> MediaType:
     essence, semicolon, rest = text.partition(";")
     kind, slash, subtype = essence.partition("/")
@@ -213,7 +211,7 @@ def parse_option_tags(values: list[str]) -> tuple[str, ...]:
     return _option_tags(values[0]) if len(values) == 1 else _option_tags(",".join(values))
 
 
-@lru_cache(maxsize=256)
+@remember(256)
 def _option_tags(text: str) -> tuple[str, ...]:
     return tuple([token.lower() for token in parse_tokens([text])])
 
@@ -237,7 +235,7 @@ def parse_session_expires(values: list[str]) -> Parameterised | None:
     return _interval(single(values)) if values else None
 
 
-@lru_cache(maxsize=256)
+@remember(256)
 def _interval(text: str) -> Parameterised:
     interval = parse_parameterised(text)
     parse_digits(interval.value, MAX_DELTA_S)

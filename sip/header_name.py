@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
-from sip.grammar import excerpt, is_token
+from sip.grammar import excerpt, is_token, remember
 
 _WIRE_NAMES: Final = (
     "Accept", "Accept-Contact", "Accept-Encoding", "Accept-Language", "Alert-Info", "Allow", "Allow-Events",
@@ -81,7 +80,7 @@ def fold_name(text: str) -> str:
     return COMPACT_FORMS.get(name, name)
 
 
-@lru_cache(maxsize=1024)
+@remember(1024)
 def wire_prefix(name: str) -> str:
     """`Name: ` as printed, for a lower-case name; unknown names in Title-Case."""
     known = WIRE_PREFIXES.get(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from sip.errors import MalformedHeader
@@ -17,6 +16,7 @@ from sip.grammar import (
     parse_list,
     parse_params,
     quote,
+    remember,
     set_param,
     unquote,
 )
@@ -64,7 +64,7 @@ class NameAddr:
         return f"{lead}<{self.uri}>{format_params(self.params)}"
 
 
-@lru_cache(maxsize=2048)  # One dialog repeats its From, To and Contact in every message.
+@remember(2048)  # One dialog repeats its From, To and Contact in every message.
 def parse_name_addr(text: str) -> NameAddr:
     """Parse one name-addr or addr-spec with its header parameters; raises MalformedHeader.
 
@@ -91,7 +91,7 @@ def parse_name_addr(text: str) -> NameAddr:
     return NameAddr(display=display, uri=uri, params=parse_params(rest[1:]))
 
 
-@lru_cache(maxsize=2048)
+@remember(2048)
 def _parse_address(head: str) -> tuple[str, AnyUri]:
     """Decoded display name and URI of `display <uri>`, the text up to and with the '>'."""
     head = head.strip(BLANK)

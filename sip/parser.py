@@ -203,10 +203,16 @@ def _answerable(message: Message) -> Request | None:
 
 def _unfold(lines: list[str]) -> list[str]:
     """Join continuation lines with one blank (RFC 3261 §7.3.1)."""
-    unfolded: list[str] = []
-    for line in lines:
-        if line[:1] in (" ", "\t") and len(unfolded) > 1:
-            unfolded[-1] = f"{unfolded[-1].rstrip(BLANK)} {line.strip(BLANK)}"
-        else:
-            unfolded.append(line)
+    unfolded = lines[:2]
+    parts: list[str] = []
+    for line in lines[2:]:
+        if line[:1] in (" ", "\t"):
+            parts.append(line.strip(BLANK))
+            continue
+        if parts:
+            unfolded[-1] = " ".join([unfolded[-1].rstrip(BLANK), *parts])
+            parts.clear()
+        unfolded.append(line)
+    if parts:
+        unfolded[-1] = " ".join([unfolded[-1].rstrip(BLANK), *parts])
     return unfolded

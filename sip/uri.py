@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 from urllib.parse import quote_from_bytes, unquote
 
 from sip.errors import MalformedHeader
-from sip.grammar import ALPHANUM, MAX_PARAMS, Params, excerpt, find_param, format_host, parse_host_port
+from sip.grammar import (
+    ALPHANUM,
+    MAX_PARAMS,
+    Params,
+    excerpt,
+    find_param,
+    format_host,
+    parse_host_port,
+    remember,
+)
 
 # RFC 3261 §25.1: what may stand unescaped beside unreserved characters.
 _MARK: Final = "-_.!~*'()"
@@ -74,7 +82,7 @@ class OpaqueUri:
 AnyUri = SipUri | OpaqueUri
 
 
-@lru_cache(maxsize=2048)
+@remember(2048)
 def parse_uri(text: str) -> AnyUri:
     """Parse a URI without brackets or blanks around it; raises MalformedHeader.
 

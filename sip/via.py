@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from sip.errors import MalformedHeader
@@ -18,6 +17,7 @@ from sip.grammar import (
     parse_host_port,
     parse_list,
     parse_params,
+    remember,
     set_param,
 )
 
@@ -74,7 +74,7 @@ class Via:
         return f"SIP/2.0/{self.transport} {format_host(self.host)}{port}{format_params(self.params)}"
 
 
-@lru_cache(maxsize=512)  # All responses of a transaction bring the same Via.
+@remember(512)  # All responses of a transaction bring the same Via.
 def parse_via(text: str) -> Via:
     """Parse one Via element; raises MalformedHeader (another protocol than SIP/2.0 included)."""
     sent, semicolon, param_text = text.partition(";")
@@ -83,7 +83,7 @@ def parse_via(text: str) -> Via:
     return Via(transport=transport, host=host, port=port, params=params)
 
 
-@lru_cache(maxsize=1024)
+@remember(1024)
 def _parse_sent(sent: str) -> tuple[str, str, int | None]:
     """Transport, host and port from the part before the parameters."""
     if sent[:8] == "SIP/2.0/":
