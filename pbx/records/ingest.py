@@ -97,6 +97,16 @@ class Ingest:
         self._release()
         return len(records)
 
+    def prune(self, now_ns: int) -> None:
+        """Delete bindings that ran out; one that a stopped server could not report is not kept for ever."""
+        try:
+            self._history.begin()
+            self._history.forget_bindings(now_ns)
+            self._history.commit()
+        except OperationalError as error:
+            self._history.rollback()
+            _log.warning("old bindings stay for now: %s", error.orig)
+
     def _load(self) -> None:
         state = self._history.state()
         _check_same_spool(self._spool, state)

@@ -16,7 +16,7 @@ from pbx.spool import Position, SpoolReader, SpoolWriter
 from pbx.spool.segment import list_segments, segment_path
 from pbx.store import CallQuery, History, StoreError, open_engine
 from pbx.ulid import UlidFactory
-from tests.fakes.call_log import START_NS, answered_call, call_log, created, leg_media
+from tests.fakes.call_log import START_NS, answered_call, call_log, created, leg_media, registration
 
 LATER_NS = START_NS + 10**15
 ALL = CallQuery(limit=10**6)
@@ -204,7 +204,7 @@ def test_event_that_no_column_can_hold_is_skipped(tmp_path: Path, history: Histo
         latched=None,
         mos=None,
     )
-    bad = registration_that_never_ends()
+    bad = registration(1, "added", 2**63)  # no SQLite integer
     write(tmp_path / "spool", [*log[:20], (bad, START_NS), *log[20:], (monster, START_NS)])
     ingest = Ingest(history, tmp_path / "spool")
     take_all(ingest)
@@ -212,10 +212,12 @@ def test_event_that_no_column_can_hold_is_skipped(tmp_path: Path, history: Histo
     assert history.cdrs(ALL) == expected_cdrs(tmp_path / "spool")
 
 
-def registration_that_never_ends() -> RegistrationChanged:
-    from tests.fakes.call_log import registration
-
-    return registration(1, "added", 2**63)
+def test_bindings_that_ran_out_are_pruned(tmp_path: Path, history: History) -> None:
+    write(tmp_path / "spool", [(registration(1, "added", 100), 1), (registration(2, "added", 300), 1)])
+    ingest = Ingest(history, tmp_path / "spool")
+    take_all(ingest)
+    ingest.prune(200)
+    assert [one.device for one in history.bindings(0)] == ["1002"]
 
 
 def test_foreign_spool_is_refused(tmp_path: Path, history: History) -> None:
