@@ -80,8 +80,8 @@ class Worker:
             self._carry_out(command, fds)
         for fd in fds:
             os.close(fd)
-        if confirm:
-            self._report(number)
+        # At once, rather than by another turn through poll: closes leave events behind.
+        self._report(number if confirm else 0)
         return True
 
     def _carry_out(self, command: list[Any], fds: list[int]) -> None:
@@ -143,6 +143,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     # A Ctrl-C in the terminal reaches the whole group; control alone decides when media ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     control = socket.socket(fileno=options.control_fd)
     size = os.fstat(options.memory_fd).st_size
     memory = mmap.mmap(options.memory_fd, size - size % SLOT_BYTES)

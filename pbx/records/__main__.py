@@ -61,6 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Ctrl-C goes to the whole process group; this process ends when `control` closes the channel, so
     # that the last records are written.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # Rows are made and dropped by the thousand and hold no cycles: collect seldom.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
