@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ from media.worker_protocol import (
     unpack,
 )
 
+_ANCILLARY_BYTES = socket.CMSG_SPACE(2 * MOST_OPENS * array("i").itemsize)
+
 
 class Worker:
     """Carries out control's commands on a data path and reports its events.
@@ -40,6 +43,8 @@ class Worker:
         self._datapath = datapath
         self._orphan_s = orphan_s
         self._stopping = False
+        # One buffer for life: a fresh large one for each message costs more than the message.
+        self._buffer = memoryview(bytearray(MESSAGE_BYTES))
         self._orphaned_at: float | None = None
         self._commands: dict[int, Callable[[list[Any], list[int]], None]] = {
             OPEN: self._open,
@@ -70,12 +75,13 @@ class Worker:
 
     def _read(self) -> bool:
         try:
-            message, fds, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 2 * MOST_OPENS)
-        except (ConnectionError, InterruptedError):
+            size, ancillary, _, _ = self._control.recvmsg_into([self._buffer], _ANCILLARY_BYTES)
+        except ConnectionError:
             return False
-        if not message:
+        if not size:
             return False
-        number, confirm, commands = unpack(message)
+        fds = [fd for _, kind, data in ancillary if kind == socket.SCM_RIGHTS for fd in array("i", data)]
+        number, confirm, commands = unpack(self._buffer[:size])
         for command in commands:
             self._carry_out(command, fds)
         for fd in fds:

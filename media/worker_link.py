@@ -61,6 +61,7 @@ class WorkerLink:
         self._confirms: list[asyncio.Future[None]] = []
         self._awaited: deque[tuple[int, list[asyncio.Future[None]]]] = deque()
         self._message = 0
+        self._buffer = memoryview(bytearray(MESSAGE_BYTES))
         self._flush_asked = False
         self._ended: asyncio.Future[None] | None = None
 
@@ -212,15 +213,15 @@ class WorkerLink:
     def _readable(self) -> None:
         while self._socket is not None:
             try:
-                message = self._socket.recv(MESSAGE_BYTES)
+                size = self._socket.recv_into(self._buffer)
             except BlockingIOError:
                 return
             except ConnectionError:
-                message = b""
-            if not message:
+                size = 0
+            if not size:
                 self._loop.remove_reader(self._socket.fileno())
                 return
-            confirmed, events = unpack(message)
+            confirmed, events = unpack(self._buffer[:size])
             for event in events:
                 self._on_event(unpack_event(event))
             if confirmed:

@@ -27,7 +27,7 @@ MESSAGE_BYTES = 1 << 18
 pack: Callable[[Any], bytes] = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
 
-def unpack(message: bytes) -> Any:
+def unpack(message: bytes | memoryview) -> Any:
     """Read one message. Raises ValueError for bytes that are no message."""
     try:
         return msgpack.unpackb(message, raw=False, use_list=True, strict_map_key=False)
