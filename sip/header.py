@@ -183,7 +183,7 @@ def parse_delta_s(values: list[str]) -> int | None:
 
 def parse_from_to(values: list[str]) -> NameAddr:
     """From or To: exactly one address (RFC 3261 §20.20, §20.39)."""
-    return parse_name_addr(single(values))
+    return parse_name_addr(values[0] if len(values) == 1 else single(values))
 
 
 def parse_optional_address(values: list[str]) -> NameAddr | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from sip.errors import LocalError, MalformedHeader
 from sip.grammar import excerpt, is_token
@@ -17,10 +17,14 @@ from sip.header import (
     RetryAfter,
     Warning,
 )
+from sip.header_name import wire_prefix
 from sip.headers import Headers
 from sip.name_addr import NameAddr
 from sip.uri import AnyUri
 from sip.via import Via
+
+_VITAL_PARSERS: Final = {name: FIELD_PARSERS[name] for name in VITAL_FIELDS}
+_MANDATORY: Final = ("via", "from", "to", "call-id", "cseq")
 
 
 class Message:
@@ -36,24 +40,30 @@ class Message:
     body: bytes
 
     def _read(self, name: str) -> Any:
+        headers = self.headers
         try:
-            return self.headers._parsed[name]
+            return headers._parsed[name]
         except KeyError:
             pass
         try:
-            return self.headers.parsed(name, FIELD_PARSERS[name])
+            return headers.parsed(name, FIELD_PARSERS[name])
         except MalformedHeader as error:
             error.request = self if isinstance(self, Request) else None
             raise
 
     def check(self) -> None:
         """Parse every field that the stack acts on, so that none of them can raise later."""
-        present = self.headers._values
-        parsed = self.headers._parsed
-        for name in present:
-            if name in VITAL_FIELDS and name not in parsed:
-                self._read(name)
-        for name in ("via", "from", "to", "call-id", "cseq"):
+        headers = self.headers
+        parsed = headers._parsed
+        try:
+            for name, rows in headers._values.items():
+                if name in _VITAL_PARSERS and name not in parsed:
+                    parsed[name] = _VITAL_PARSERS[name](rows)
+        except MalformedHeader as error:
+            error.where = wire_prefix(name)[:-2]
+            error.request = self if isinstance(self, Request) else None
+            raise
+        for name in _MANDATORY:
             if name not in parsed:
                 self._read(name)
 
@@ -271,9 +281,7 @@ class Response(Message):
 
     __slots__ = ("reason", "status")
 
-    def __init__(
-        self, status: int, reason: str = "", headers: Headers | None = None, body: bytes = b""
-    ) -> None:
+    def __init__(self, status: int, reason: str = "", headers: Headers | None = None, body: bytes = b"") -> None:
         self.status = status
         self.reason = reason
         self.headers = Headers() if headers is None else headers
