@@ -22,6 +22,9 @@ from media.worker_protocol import (
     unpack,
 )
 
+# Waking the worker costs more than the close itself, so closes of several calls share one wake.
+_CLOSE_WITHIN_S = 0.02
+
 PortEvent = PortLatched | PlayerFinished | PortClosed
 
 
@@ -63,6 +66,7 @@ class WorkerLink:
         self._message = 0
         self._buffer = memoryview(bytearray(MESSAGE_BYTES))
         self._flush_asked = False
+        self._late_flush: asyncio.TimerHandle | None = None
         self._ended: asyncio.Future[None] | None = None
 
     @property
@@ -103,9 +107,10 @@ class WorkerLink:
         self._ask_flush()
 
     def close(self, port_id: int) -> None:
-        """Queue the port's end."""
+        """Queue the port's end; it goes with the next message, or by itself a moment later."""
         self._ends.append([CLOSE, port_id])
-        self._ask_flush()
+        if self._late_flush is None:
+            self._late_flush = self._loop.call_later(_CLOSE_WITHIN_S, self.flush)
 
     def forget(self, port_id: int) -> None:
         """Queue the port's silent end; another worker goes on with it."""
@@ -143,6 +148,9 @@ class WorkerLink:
     def flush(self) -> None:
         """Send what is buffered now; what the kernel does not take is sent when it can."""
         self._flush_asked = False
+        if self._late_flush is not None:
+            self._late_flush.cancel()
+            self._late_flush = None
         if self._socket is None:
             return
         opens, self._opens = self._opens, []
