@@ -78,28 +78,34 @@ def _parse_head(head: str, body: bytes, limits: Limits) -> Request | Response:
     lines = head.split("\r\n")
     line_ends = len(lines) - 1
     fault: MalformedMessage | None = None
-    if "\r\n " in head or "\r\n\t" in head:
-        lines = _unfold(lines)
     if head.count("\n") != line_ends or head.count("\r") != line_ends:
         fault = MalformedMessage("CR or LF stands alone within a line")
     elif "\0" in head and "\0" in head.replace("\\\0", ""):
         fault = MalformedMessage("NUL within a header field")  # RFC 3261 §25.1: only as quoted-pair.
-    if len(head) > limits.max_line_chars and max(map(len, lines)) > limits.max_line_chars:
-        fault = MalformedMessage(f"a line is over {limits.max_line_chars} characters")
+    return _parse_lines(lines, body, limits, fault)
+
+
+def _parse_lines(lines: list[str], body: bytes, limits: Limits, fault: MalformedMessage | None) -> Request | Response:
+    """Read the header fields; the first fault is kept and raised when the message is as complete as it gets."""
     values: dict[str, list[str]] = {}
     known = LONG_NAMES.get
-    if len(lines) > limits.max_fields + 1:
-        fault = MalformedMessage(f"over {limits.max_fields} header fields")
-        lines = lines[: limits.max_fields + 1]
+    count = 0
+    if len(lines[0]) > limits.max_line_chars:
+        fault = MalformedMessage(f"over {limits.max_line_chars} characters", where="start line", status=414)
     for line in lines[1:]:
         name, colon, value = line.partition(":")
         key = known(name)
-        if key is None or not colon:
-            try:
-                key = fold_name(name if colon else "")
-            except ValueError:
-                fault = fault or MalformedMessage(f"not a header field: {excerpt(line)}", where="header")
+        if key is None or not colon or len(line) > limits.max_line_chars:
+            if line[:1] in (" ", "\t") and line is not lines[1]:
+                return _parse_lines(_unfold(lines), body, limits, fault)
+            key, flaw = _examine(line, name, colon, limits)
+            fault = fault or flaw
+            if key is None:
                 continue
+        count += 1
+        if count > limits.max_fields:
+            fault = fault or MalformedMessage(f"over {limits.max_fields} header fields")
+            break
         value = value.strip(BLANK)
         if key in values:
             values[key].append(value)
@@ -108,6 +114,16 @@ def _parse_head(head: str, body: bytes, limits: Limits) -> Request | Response:
         else:
             values[key] = [value]
     return _assemble(lines[0], values, body, fault)
+
+
+def _examine(line: str, name: str, colon: str, limits: Limits) -> tuple[str | None, MalformedMessage | None]:
+    """Header name (None: skip the line) and fault of a line that is out of the ordinary."""
+    if len(line) > limits.max_line_chars:
+        return None, MalformedMessage(f"a line is over {limits.max_line_chars} characters", where="header")
+    try:
+        return fold_name(name if colon else ""), None
+    except ValueError:
+        return None, MalformedMessage(f"not a header field: {excerpt(line)}", where="header")
 
 
 def _assemble(

@@ -126,6 +126,14 @@ def test_limits() -> None:
     assert (fault.reason, fault.request is not None) == ("over 100 header fields", True)
     assert fault_of(HEAD + b"Z: " + b"y" * 8_192 + b"\r\n\r\n").reason == "a line is over 8192 characters"
     assert fault_of(HEAD + b"\r\n", Limits(max_bytes=20)).status == 513
+    fault = fault_of(HEAD.replace(b"sip:a@b", b"sip:" + b"a" * 8_192, 1) + b"\r\n")
+    assert (fault.where, fault.status) == ("start line", 414)
+
+
+def test_a_lone_continuation_line_is_no_header_field() -> None:
+    start, _, rest = HEAD.partition(b"\r\n")
+    fault = fault_of(start + b"\r\n folded: x\r\n" + rest + b" \r\n\r\n")
+    assert fault.where == "header"
 
 
 @pytest.mark.parametrize(
