@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, Literal
 
 from media.agreement import (
@@ -38,6 +39,8 @@ __all__ = [
     "make_offer",
     "relay_map",
 ]
+
+_Key = tuple[str, int, int]
 
 DEFAULT_PTIME_MS: Final = 20
 MIN_PTIME_MS: Final = 10
@@ -99,7 +102,8 @@ def make_answer(
     direction = our_direction(local.direction, line.effective_direction)
     mux = line.rtcp_mux and local.rtcp_mux
     ptime_ms = _ptime(line)
-    answered = tuple([_answer_format(item, codecs) for item in formats])
+    _, fmtps = _wishes(tuple(codecs))
+    answered = tuple([_answer_format(item, fmtps) for item in formats])
     audio = _own_line(local, line.protocol, answered, direction, mux, ptime_ms)
     media = tuple(audio if n == index else _refuse(other) for n, other in enumerate(offer.media))
     agreed = [agree(theirs, theirs.payload_type, theirs.payload_type) for theirs in formats]
@@ -137,10 +141,7 @@ def common_formats(
 
     A codec given by name stands for its entries in CODEC_FORMATS; a name that has none matches by name alone.
     """
-    wanted: dict[tuple[str, int, int] | str, int] = {}
-    for rank, codec in enumerate(codecs):
-        for key in _wanted_keys(codec):
-            wanted.setdefault(key, rank)
+    wanted, _ = _wishes(tuple(codecs))
     ranked: list[tuple[int, Format]] = []
     for item in line.formats:
         place = wanted.get(_key(item), wanted.get(item.name.lower()))
@@ -151,15 +152,23 @@ def common_formats(
     return _with_fitting_companions([item for _, item in ranked])
 
 
-def _key(item: Format) -> tuple[str, int, int]:
+def _key(item: Format) -> _Key:
     return item.name.lower(), item.clock_rate, item.channels
 
 
-def _wanted_keys(codec: str | Format) -> list[tuple[str, int, int] | str]:
-    if isinstance(codec, Format):
-        return [_key(codec)]
-    known = codec_formats(codec)
-    return [_key(item) for item in known] if known else [codec.lower()]
+@lru_cache(maxsize=256)
+def _wishes(codecs: tuple[str | Format, ...]) -> tuple[dict[_Key | str, int], dict[_Key, str | None]]:
+    """Rank of each wanted format, and our fmtp for it; a codec without an entry is wanted by name alone."""
+    ranks: dict[_Key | str, int] = {}
+    fmtps: dict[_Key, str | None] = {}
+    for rank, codec in enumerate(codecs):
+        formats = (codec,) if isinstance(codec, Format) else codec_formats(codec)
+        for item in formats:
+            ranks.setdefault(_key(item), rank)
+            fmtps.setdefault(_key(item), item.fmtp)
+        if isinstance(codec, str) and not formats:
+            ranks.setdefault(codec.lower(), rank)
+    return ranks, fmtps
 
 
 def _with_fitting_companions(formats: Iterable[Format]) -> tuple[Format, ...]:
@@ -218,16 +227,12 @@ def _audio_index(description: SessionDescription) -> int:
     raise SdpError("no audio line is switched on")
 
 
-def _answer_format(theirs: Format, codecs: Sequence[str | Format]) -> Format:
+def _answer_format(theirs: Format, fmtps: dict[_Key, str | None]) -> Format:
     """A format as our answer lists it: the offerer's number, our own fmtp unless theirs binds both."""
     key = _key(theirs)
     if key[0] in _ECHOED_FMTP:
         return theirs
-    fmtp: str | None = None
-    for codec in codecs:
-        for item in (codec,) if isinstance(codec, Format) else codec_formats(codec):
-            if fmtp is None and _key(item) == key:
-                fmtp = item.fmtp
+    fmtp = fmtps.get(key)
     if fmtp == theirs.fmtp:
         return theirs
     return Format(
