@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
@@ -140,29 +141,55 @@ def _read_media_line(value: str) -> _Section:
 
 def _read_attribute(section: _Section, value: str) -> None:
     name, colon, content = value.partition(":")
-    if name == "rtpmap":
-        payload_type, _, encoding = content.strip().partition(" ")
-        section.rtpmaps[payload_type] = encoding.strip()
-    elif name == "fmtp":
-        payload_type, _, parameters = content.strip().partition(" ")
-        section.fmtps[payload_type] = parameters.strip()
+    reader = _ATTRIBUTES.get(name)
+    if reader is not None:
+        reader(section, content.strip())
     elif name in DIRECTIONS:
         section.direction = name
-    elif name == "ptime":
-        section.ptime_ms = _read_ms(content)
-    elif name == "maxptime":
-        section.maxptime_ms = _read_ms(content)
-    elif name == "rtcp":
-        section.rtcp = content.strip()
-    elif name == "rtcp-mux":
-        section.rtcp_mux = True
     elif name:
         section.attributes.append((name, content.strip() if colon else None))
 
 
+def _read_rtpmap(section: _Section, content: str) -> None:
+    payload_type, _, encoding = content.partition(" ")
+    section.rtpmaps[payload_type] = encoding.strip()
+
+
+def _read_fmtp(section: _Section, content: str) -> None:
+    payload_type, _, parameters = content.partition(" ")
+    section.fmtps[payload_type] = parameters.strip()
+
+
+def _read_ptime(section: _Section, content: str) -> None:
+    section.ptime_ms = _read_ms(content)
+
+
+def _read_maxptime(section: _Section, content: str) -> None:
+    section.maxptime_ms = _read_ms(content)
+
+
+def _read_rtcp_mux(section: _Section, content: str) -> None:
+    section.rtcp_mux = True
+
+
+def _read_rtcp_line(section: _Section, content: str) -> None:
+    section.rtcp = content
+
+
+_ATTRIBUTES: Final[dict[str, Callable[[_Section, str], None]]] = {
+    "rtpmap": _read_rtpmap,
+    "fmtp": _read_fmtp,
+    "ptime": _read_ptime,
+    "maxptime": _read_maxptime,
+    "rtcp": _read_rtcp_line,
+    "rtcp-mux": _read_rtcp_mux,
+}
+"""Attributes that have a field of their own in MediaLine."""
+
+
 def _read_ms(content: str) -> int | None:
     """Whole milliseconds of `20` or `20.0` (RFC 8866 §6.4 knows integers only); None for anything else."""
-    whole = content.strip().partition(".")[0]
+    whole = content.partition(".")[0]
     if whole.isascii() and whole.isdigit() and len(whole) <= 4 and int(whole):
         return int(whole)
     return None
