@@ -213,8 +213,14 @@ def _judge_version(line: str, version: str) -> MalformedMessage:
 
 
 def _answerable(message: Message) -> Request | None:
-    """The message, when it is a request that has a Via to answer along."""
-    return message if isinstance(message, Request) and "via" in message.headers else None
+    """The message, when it is a request that has a Via to answer along, and fields that an answer can repeat."""
+    if not isinstance(message, Request) or "via" not in message.headers:
+        return None
+    for name in _MANDATORY:
+        for value in message.headers.get_all(name):
+            if "\r" in value or "\n" in value or "\0" in value.replace("\\\0", ""):
+                return None
+    return message
 
 
 def _unfold(lines: list[str]) -> list[str]:

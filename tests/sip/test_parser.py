@@ -119,6 +119,12 @@ def test_faults_that_nobody_can_be_told(data: bytes) -> None:
     assert fault_of(data).request is None
 
 
+@pytest.mark.parametrize("control", [b"\n", b"\r", b"\0"])
+def test_faults_whose_fields_cannot_be_repeated(control: bytes) -> None:
+    assert fault_of(HEAD.replace(b"tag=1", b"tag=1" + control) + b"\r\n").request is None
+    assert fault_of(HEAD + b"Subject: a" + control + b"b\r\n\r\n").request is not None
+
+
 def test_limits() -> None:
     assert fault_of(b"x" * 65_537).status == 513
     assert parse_message(HEAD + b"Z: y\r\n" * 95 + b"\r\n").headers.get_all("z") == ["y"] * 95
