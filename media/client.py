@@ -21,6 +21,10 @@ _RESTART_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 _LIVED_WELL_S = 10.0
 
 
+class WorkerFailed(RuntimeError):
+    """A media worker ended while it was being started; its own words are on standard error."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
     """An allocated media port: its id (never used again), its worker, and what to write into SDP."""
@@ -80,7 +84,10 @@ class MediaClient:
         self._stopping = False
 
     async def start(self) -> None:
-        """Raise the file limit, start every worker, and wait until each answers. Raises OSError."""
+        """Raise the file limit, start every worker, and wait until each answers.
+
+        Raises OSError and WorkerFailed.
+        """
         self._loop = self._loop or asyncio.get_running_loop()
         raise_file_limit()
         self._memory_fd = os.memfd_create("cordboard-media", os.MFD_CLOEXEC)
@@ -99,8 +106,10 @@ class MediaClient:
             self._launch(link)
         for link in self._links:
             await link.confirmed()
-            if link.up:
-                self._on_event(WorkerReady(worker=link.number))
+            if not link.up:
+                await self.stop()
+                raise WorkerFailed(f"media worker {link.number} ended at once; see its message above")
+            self._on_event(WorkerReady(worker=link.number))
 
     async def stop(self, timeout_s: float = 5.0) -> None:
         """Release every port and end the workers; every PortClosed has been told when this returns."""
@@ -166,6 +175,11 @@ class MediaClient:
         held = self._held.get(port_id)
         if held is not None and held.revision >= revision:
             await held.link.confirmed()
+
+    async def stats(self, port_id: int) -> PortStats | None:
+        """Statistics of a port as of now; None for an unknown port or when its worker is gone."""
+        held = self._held.get(port_id)
+        return None if held is None else await held.link.stats(port_id)
 
     def release(self, port_id: int) -> None:
         """End a port; its number rests. Unknown ids are ignored."""

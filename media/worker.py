@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from media.datapath import Datapath, open_datapath
-from media.event import pack_event
+from media.event import pack_event, pack_stats
 from media.port_state import BadPortState, PortState
 from media.worker_protocol import (
     CLOSE,
@@ -24,6 +24,7 @@ from media.worker_protocol import (
     OPEN,
     PUT,
     SLOT_BYTES,
+    STATS,
     STOP,
     pack,
     unpack,
@@ -46,12 +47,14 @@ class Worker:
         # One buffer for life: a fresh large one for each message costs more than the message.
         self._buffer = memoryview(bytearray(MESSAGE_BYTES))
         self._orphaned_at: float | None = None
+        self._answers: list[list[Any]] = []
         self._commands: dict[int, Callable[[list[Any], list[int]], None]] = {
             OPEN: self._open,
             PUT: self._put,
             CLOSE: self._close,
             FORGET: self._forget,
             STOP: self._stop,
+            STATS: self._stats,
         }
 
     def run(self, now: Callable[[], float]) -> None:
@@ -115,17 +118,24 @@ class Worker:
     def _forget(self, command: list[Any], _fds: list[int]) -> None:
         self._datapath.forget(command[1])
 
+    def _stats(self, command: list[Any], _fds: list[int]) -> None:
+        try:
+            packed = pack_stats(self._datapath.stats(command[1]))
+        except KeyError:
+            packed = None
+        self._answers.append(["stats", command[1], packed])
+
     def _stop(self, _command: list[Any], _fds: list[int]) -> None:
         self._stopping = True
 
     def _report(self, confirmed: int) -> None:
-        events = self._datapath.events()
+        events, self._answers = self._answers, []
+        events += [pack_event(event) for event in self._datapath.events()]
         if self._orphaned_at is not None or not (events or confirmed):
             return
         try:
             for start in range(0, max(1, len(events)), MOST_COMMANDS):
-                part = [pack_event(event) for event in events[start : start + MOST_COMMANDS]]
-                self._control.send(pack([confirmed, part]))
+                self._control.send(pack([confirmed, events[start : start + MOST_COMMANDS]]))
                 confirmed = 0
         except ConnectionError:
             # Control is gone; the read side sees the same and starts the orphan's clock.

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from media.event import PlayerFinished, PortClosed, PortLatched, unpack_event
+from media.event import PlayerFinished, PortClosed, PortLatched, PortStats, unpack_event, unpack_stats
 from media.launcher import Launcher, WorkerProcess
 from media.worker_protocol import (
     CLOSE,
@@ -17,6 +17,7 @@ from media.worker_protocol import (
     MOST_OPENS,
     OPEN,
     PUT,
+    STATS,
     STOP,
     pack,
     unpack,
@@ -63,6 +64,7 @@ class WorkerLink:
         self._queue: deque[tuple[bytes, list[int]]] = deque()
         self._confirms: list[asyncio.Future[None]] = []
         self._awaited: deque[tuple[int, list[asyncio.Future[None]]]] = deque()
+        self._asked: dict[int, list[asyncio.Future[PortStats | None]]] = {}
         self._message = 0
         self._buffer = memoryview(bytearray(MESSAGE_BYTES))
         self._flush_asked = False
@@ -125,6 +127,21 @@ class WorkerLink:
         self._confirms.append(done)
         self._ask_flush()
         await done
+
+    async def stats(self, port_id: int) -> PortStats | None:
+        """Ask for a port's statistics as of now; None when the worker knows no such port or has died."""
+        if not self.up:
+            return None
+        answer: asyncio.Future[PortStats | None] = self._loop.create_future()
+        self._asked.setdefault(port_id, []).append(answer)
+        self._ends.append([STATS, port_id])
+        self._ask_flush()
+        return await answer
+
+    def _answer(self, port_id: int, stats: PortStats | None) -> None:
+        for answer in self._asked.pop(port_id, []):
+            if not answer.done():
+                answer.set_result(stats)
 
     async def stop(self, timeout_s: float) -> None:
         """Tell the process to end and wait for it; kill it after `timeout_s`."""
@@ -231,7 +248,10 @@ class WorkerLink:
                 return
             confirmed, events = unpack(self._buffer[:size])
             for event in events:
-                self._on_event(unpack_event(event))
+                if event[0] == "stats":
+                    self._answer(event[1], None if event[2] is None else unpack_stats(event[2]))
+                else:
+                    self._on_event(unpack_event(event))
             if confirmed:
                 self._confirm(confirmed)
 
@@ -271,6 +291,8 @@ class WorkerLink:
         self._queue.clear()
         self._opens, self._puts, self._ends = [], {}, []
         self._confirm(self._message)
+        for port_id in list(self._asked):
+            self._answer(port_id, None)
         for done in self._confirms:
             if not done.done():
                 done.set_result(None)

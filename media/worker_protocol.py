@@ -14,6 +14,7 @@ PUT = 2  # [PUT, port_id, revision, PortState.pack()]
 CLOSE = 3  # [CLOSE, port_id]
 FORGET = 4  # [FORGET, port_id]
 STOP = 5  # [STOP]
+STATS = 6  # [STATS, port_id]; answered by the pseudo event ["stats", port_id, PortStats or nil]
 
 MOST_OPENS = 100
 """Opens in one message: the kernel passes at most 253 descriptors at once."""

@@ -4,6 +4,8 @@ import asyncio
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from media.allocator import NoPortsLeft, PortAllocator, SocketPair
-from media.client import MediaClient
+from media.client import MediaClient, WorkerFailed
 from media.event import MediaEvent, PlayerFinished, PortClosed, PortLatched, WorkerLost, WorkerReady
-from media.launcher import ExecLauncher
+from media.launcher import ExecLauncher, WorkerProcess
 from media.port_state import Player, PortState
 from tests.media.phone import Phone, Phones, until
 
@@ -82,6 +84,10 @@ def test_two_phones_hear_each_other_and_release_gives_statistics(phones: Phones)
             two.send(to_right, b"\x02" * 160)
             assert one.hear().payload == b"\x02" * 160
             await eventually(lambda: len(of(events, PortLatched)) == 2)
+            live = await client.stats(left)
+            assert live is not None
+            assert (live.packets_received, live.packets_sent) == (1, 1)
+            assert await client.stats(999999) is None
             client.release(left)
             client.release(right)
             client.release(right)
@@ -193,6 +199,20 @@ def test_thousand_ports_open_and_close_in_one_iteration() -> None:
                 client.release(port.id)
             await eventually(lambda: len(of(events, PortClosed)) == 1000)
             assert not any(event.lost_worker for event in events if isinstance(event, PortClosed))
+
+    run(scenario)
+
+
+def test_a_worker_that_cannot_start_is_said() -> None:
+    async def scenario() -> None:
+        allocator = PortAllocator(addresses=("127.0.0.1",), port_min=20000, port_max=20039, now=lambda: 0.0)
+
+        def launch(control_fd: int, memory_fd: int) -> WorkerProcess:
+            return subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+
+        client = MediaClient(allocator=allocator, workers=1, launcher=launch, on_event=lambda event: None)
+        with pytest.raises(WorkerFailed, match="worker 0"):
+            await client.start()
 
     run(scenario)
 

@@ -1,0 +1,63 @@
+"""Port states and events cross the process border unchanged."""
+
+import msgpack  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.event import (
+    BadMediaEvent,
+    PlayerFinished,
+    PortClosed,
+    PortLatched,
+    PortStats,
+    pack_event,
+    unpack_event,
+)
+from media.port_state import BadPortState, Player, PortState
+
+address = st.none() | st.tuples(st.sampled_from(["127.0.0.1", "::1"]), st.integers(1, 65535))
+players = st.builds(Player, id=st.integers(1, 1 << 40), path=st.text(max_size=20), payload_type=st.integers(0, 127))
+states = st.builds(
+    PortState,
+    remote_rtp=address,
+    remote_rtcp=address,
+    send=st.booleans(),
+    receive=st.booleans(),
+    accept=st.lists(st.integers(0, 127), max_size=4).map(tuple),
+    relay_to=st.none() | st.integers(1, 1 << 40),
+    payload_map=st.lists(st.tuples(st.integers(0, 127), st.integers(0, 127)), max_size=4).map(tuple),
+    player=st.none() | players,
+    latch=st.sampled_from(["auto", "strict", "off"]),
+    cname=st.text(max_size=20),
+)
+
+
+@given(states)
+def test_states_survive_the_wire(state: PortState) -> None:
+    assert PortState.unpack(msgpack.unpackb(msgpack.packb(state.pack()))) == state
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        PortLatched(port_id=1, revision=2, host="::1", port=4000),
+        PlayerFinished(port_id=1, revision=2, player_id=3),
+        PlayerFinished(port_id=1, revision=2, player_id=3, error="no such file"),
+        PortClosed(port_id=1, revision=2, stats=PortStats(packets_sent=5, rtt_ms=1.5, latched_host="::1")),
+    ],
+)
+def test_events_survive_the_wire(event: PortLatched | PlayerFinished | PortClosed) -> None:
+    assert unpack_event(msgpack.unpackb(msgpack.packb(pack_event(event)))) == event
+
+
+@pytest.mark.parametrize("packed", [[], [1], None, 5, PortState().pack()[:-1], [*PortState().pack()[:-2], "x", ""]])
+def test_bad_states_raise_the_documented_error(packed: object) -> None:
+    with pytest.raises(BadPortState):
+        PortState.unpack(packed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("packed", [[], ["other"], ["latched", 1], ["closed", 1, 2, [0], False]])
+def test_bad_events_raise_the_documented_error(packed: list[object]) -> None:
+    with pytest.raises(BadMediaEvent):
+        unpack_event(packed)
