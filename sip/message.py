@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 from sip.errors import LocalError, MalformedHeader
+from sip.field import FIELD_PARSERS, VITAL_FIELDS
 from sip.grammar import excerpt, is_token
 from sip.header import (
-    FIELD_PARSERS,
-    VITAL_FIELDS,
     CSeq,
     MediaType,
     Parameterised,

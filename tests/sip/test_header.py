@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sip.errors import LocalError, MalformedHeader
+from sip.field import FIELD_PARSERS
 from sip.grammar import end_of_quoted, parse_digits, parse_list, parse_params, quote, unquote
 from sip.header import (
-    FIELD_PARSERS,
     CSeq,
     MediaType,
     Parameterised,

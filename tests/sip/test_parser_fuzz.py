@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sip.digest import parse_challenge, parse_credentials
 from sip.errors import MalformedHeader, MalformedMessage
-from sip.header import FIELD_PARSERS
+from sip.field import FIELD_PARSERS
 from sip.message import Request, Response
 from sip.parser import parse_message, validate
 from sip.uri import SipUri, parse_uri, same_uri
