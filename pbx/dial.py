@@ -24,6 +24,7 @@ ANSWERED_ELSEWHERE = LegEnd(reason=Reason.PICKED_UP, party=Party.SYSTEM, q850=26
 """Q.850 cause 26: non-selected user clearing."""
 
 NO_ANSWER = LegEnd(reason=Reason.NO_ANSWER, party=Party.SYSTEM, q850=19)
+NO_PORTS = LegEnd(reason=Reason.MEDIA_FAILED, party=Party.SYSTEM, status=503, q850=47)
 NO_PROGRESS = LegEnd(reason=Reason.OFFLINE, party=Party.SYSTEM, q850=20)
 
 # Of several failures the one that tells the caller most: a busy phone before a silent one before one that is off.
@@ -78,6 +79,11 @@ class Dial:
         the caller leaves.
         """
         session = self._session
+        try:
+            # The caller's port now, with the others: all go to the worker in one message.
+            session.open_port(self._caller)
+        except NoPortsLeft as error:
+            raise DialFailed(NO_PORTS) from error
         for target in targets:
             self._start(target)
         session.checkpoint("dial", numbers=[target.number for target in targets])
@@ -139,7 +145,7 @@ class Dial:
         try:
             session.open_port(leg, caller)
         except NoPortsLeft:
-            self._failures.append(LegEnd(reason=Reason.MEDIA_FAILED, party=Party.SYSTEM, status=503, q850=47))
+            self._failures.append(NO_PORTS)
             return
         leg.usage = session.node.send(
             SendInvite(
@@ -201,12 +207,11 @@ class Dial:
         try:
             negotiation.take_answer(leg, body)
             assert leg.agreement is not None
-            session.open_port(caller)
             if caller.state is not LegState.EARLY:
                 answer = negotiation.write_answer(caller, negotiation.agreed_names(leg.agreement))
                 session.node.send(Respond(usage=caller.usage, status=183, body=answer))
                 caller.state = LegState.EARLY
-        except (SdpError, CodecMismatch, NoPortsLeft) as error:
+        except (SdpError, CodecMismatch) as error:
             session.node.log.info("no early media", call=session.call.id, leg=leg.id, why=str(error))
             return False
         session.join(caller, leg)

@@ -38,6 +38,7 @@ from pbx.settings import DataSettings, Settings, SettingsError, load_settings, o
 from pbx.snapshot import EMPTY, Snapshot
 from pbx.sounds import CODECS, Sounds
 from pbx.spool import SpoolError, SpoolWriter
+from pbx.token import TokenSource
 from pbx.ulid import UlidFactory
 from sip.core import StackSettings
 from sip.transport import Transports
@@ -78,7 +79,7 @@ class Server:
             await self._records.stop()
             return False
         self._assemble(snapshot, await self._sounds(data))
-        self._transports = Transports(self._node.receive, self._node.unreachable, loop)
+        self._transports = Transports(self._node.receive, self._node.unreachable, self._node.pump, loop)
         self._node.transport = self._transports
         for listen in settings.sip.listen:
             self._transports.listen_udp((listen, settings.sip.udp_port))
@@ -90,8 +91,10 @@ class Server:
             loop.create_task(self._every(SYNC_S, self._sync), name="spool sync"),
             loop.create_task(self._every(SWEEP_S, self._sweep), name="sweep"),
         ]
+        # Calls make few cycles and many short-lived objects: collect seldom, and never what is there from the start.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
         print(banner(settings, snapshot, [one.address for one in self._transports.listeners], self._media.capacity()))
         if not COMPILED:
             print("The compiled data path is missing: the slow twin in pure Python carries the media.", file=sys.stderr)
@@ -125,7 +128,7 @@ class Server:
         self._node = Node(
             clock=clock,
             journal=journal,
-            token=_token,
+            token=TokenSource(os.urandom).next,
             new_id=lambda: ids.new(clock.wall_ns() // 1_000_000),
             rng=rng,
             runner=DialplanRunner(),
@@ -198,10 +201,6 @@ class Server:
         self._transports.close()
         await self._records.stop()
         self._journal.close()
-
-
-def _token() -> str:
-    return secrets.token_hex(8)
 
 
 async def serve(settings: Settings, documents: list[Path]) -> int:

@@ -81,9 +81,8 @@ class Node:
     # -- bytes and times in
 
     def receive(self, data: bytes, flow: Flow) -> None:
-        """A datagram from a listener."""
+        """A datagram from a listener; `pump` follows when the listener is drained."""
         self.stack.receive(data, flow, self.clock.now())
-        self._soon()
 
     def unreachable(self, remote: tuple[str, int]) -> None:
         """A listener learnt that a peer cannot be reached."""
@@ -99,11 +98,14 @@ class Node:
     def _soon(self) -> None:
         if not self._pump_due:
             self._pump_due = True
-            self._loop.call_soon(self.pump)
+            self._loop.call_soon(self._pump_once)
+
+    def _pump_once(self) -> None:
+        self._pump_due = False
+        self.pump()
 
     def pump(self) -> None:
         """One step: events to their owners, messages to the wire, events of ours to the spool, the timer set."""
-        self._pump_due = False
         stack = self.stack
         while (event := stack.next_event()) is not None:
             self._dispatch(event)
@@ -188,7 +190,7 @@ class Node:
         if call is None or leg is None:
             return
         if isinstance(event, PortLatched):
-            self.log.info("latched", call=call, leg=leg.id, source=f"{bracket(event.host)}:{event.port}")
+            self.log.debug("latched", call=call, leg=leg.id, source=f"{bracket(event.host)}:{event.port}")
         else:
             leg.owner.post(MediaSignal(leg, leg.generation, event))
 

@@ -21,9 +21,16 @@ Resolved = Callable[[Flow | None, float], None]
 class Transports:
     """All SIP sockets of the node."""
 
-    def __init__(self, deliver: Deliver, unreachable: Unreachable, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        deliver: Deliver,
+        unreachable: Unreachable,
+        drained: Callable[[], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self._deliver = deliver
         self._unreachable = unreachable
+        self._drained = drained
         self._loop = loop
         self._listeners: dict[str, UdpListener] = {}
         self._lookups: set[asyncio.Task[None]] = set()
@@ -33,7 +40,7 @@ class Transports:
     def listen_udp(self, address: Address) -> UdpListener:
         """Open a UDP listener. Raises OSError that names the address."""
         name = f"udp:{address[0]}:{address[1]}"
-        listener = UdpListener(name, address, self._deliver, self._unreachable)
+        listener = UdpListener(name, address, self._deliver, self._unreachable, self._drained)
         self._listeners[name] = listener
         listener.open(self._loop)
         return listener

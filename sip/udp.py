@@ -42,11 +42,20 @@ class UdpCounters:
 class UdpListener:
     """One bound UDP socket. A wildcard address learns the local address of each datagram (IP_PKTINFO)."""
 
-    def __init__(self, name: str, address: Address, deliver: Deliver, unreachable: Unreachable) -> None:
+    def __init__(
+        self,
+        name: str,
+        address: Address,
+        deliver: Deliver,
+        unreachable: Unreachable,
+        drained: Callable[[], None],
+    ) -> None:
         self.name = name
         self.counters = UdpCounters()
         self._deliver = deliver
         self._unreachable = unreachable
+        self._drained = drained
+        self._sources: dict[str, list[tuple[int, int, bytes]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flows: dict[tuple[Address, Address], Flow] = {}
         v6 = ":" in address[0]
@@ -103,7 +112,7 @@ class UdpListener:
         """Send one datagram. UDP promises nothing: a full buffer loses it, and retransmission makes up for that."""
         try:
             if self._wildcard:
-                self._socket.sendmsg([data], [self._source(flow.local[0])], 0, flow.remote)
+                self._socket.sendmsg((data,), self._source(flow.local[0]), 0, flow.remote)
             else:
                 self._socket.sendto(data, flow.remote)
             self.counters.sent += 1
@@ -114,13 +123,23 @@ class UdpListener:
             self.counters.send_failures += 1
             self._drain_errors(flow.remote)
 
-    def _source(self, host: str) -> tuple[int, int, bytes]:
-        packed = socket.inet_pton(self._family, host)
-        if self._family == socket.AF_INET6:
-            return (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, packed + struct.pack("@i", 0))
-        return (socket.IPPROTO_IP, _IP_PKTINFO, _IN_PKTINFO.pack(0, packed, b"\0\0\0\0"))
+    def _source(self, host: str) -> list[tuple[int, int, bytes]]:
+        """Ancillary data that makes the kernel send from one of our addresses."""
+        known = self._sources.get(host)
+        if known is None:
+            packed = socket.inet_pton(self._family, host)
+            if self._family == socket.AF_INET6:
+                known = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, packed + struct.pack("@i", 0))]
+            else:
+                known = [(socket.IPPROTO_IP, _IP_PKTINFO, _IN_PKTINFO.pack(0, packed, b"\0\0\0\0"))]
+            self._sources[host] = known
+        return known
 
     def _readable(self) -> None:
+        self._drain()
+        self._drained()
+
+    def _drain(self) -> None:
         receive = self._socket.recvmsg
         counters = self.counters
         for _ in range(DRAIN):

@@ -341,8 +341,12 @@ class Switchboard:
         self.node.on_invite = self.ingress.on_invite
         self.node.on_register = self.registrar.register
         self.network.attach(
-            SERVER, "server", lambda data, source: self.node.receive(data, Flow("udp", "UDP", SERVER, source))
+            SERVER, "server", lambda data, source: self._receive(data, Flow("udp", "UDP", SERVER, source))
         )
+
+    def _receive(self, data: bytes, flow: Flow) -> None:
+        self.node.receive(data, flow)
+        self.node.pump()
 
     def _catalogue(self) -> dict[str, ReadyFile]:
         names = ("en/not-in-service", "en/welcome", "tones/us/busy", "tones/us/ringback", "tones/us/congestion")
