@@ -9,18 +9,19 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
+from media._latch cimport aim
+from media._loop cimport lock, relay_loop, set_timer, unlock
+from media._player cimport drop_player
 from media._port cimport (
-    AF_INET, AF_INET6, BATCH, CLOCK_MONOTONIC, CNAME_BYTES, EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC,
-    EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLIN, EVENT_LATCHED, GUESSED, LATCH_AUTO, LATCH_OFF,
-    LATCH_STRICT, MAP_DROP, NOT_LATCHED, PR_SET_TIMERSLACK, PRIO_PROCESS, SINK_PEER, SLOT_BYTES, TFD_CLOEXEC,
-    TFD_NONBLOCK, TFD_TIMER_ABSTIME, TIMER_ABSTIME, Address, Durable, Engine, Event, Player, Port,
-    clock_nanosleep, close as close_fd, prefetch, draw, epoll_create1, epoll_ctl, epoll_event, epoll_wait, eventfd, eventfd_read,
-    eventfd_write, family_of, htons, inet_ntop, inet_pton, itimerspec, monotonic_ns, port_of, prctl,
-    pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, same_address,
-    sched_yield, setpriority, timerfd_create, timerfd_settime, timespec,
+    AF_INET, AF_INET6, Address, CLOCK_MONOTONIC, CNAME_BYTES, Durable, EFD_CLOEXEC, EFD_NONBLOCK, EPOLLET,
+    EPOLLIN, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EVENT_LATCHED, Engine, Event, LATCH_AUTO, LATCH_OFF,
+    LATCH_STRICT, MAP_DROP, NOT_LATCHED, Player, Port, SINK_PEER, SLOT_BYTES, TFD_CLOEXEC, TFD_NONBLOCK, draw,
+    epoll_create1, epoll_ctl, epoll_event, eventfd, eventfd_read, eventfd_write, family_of, htons, inet_ntop,
+    inet_pton, monotonic_ns, port_of, pthread_mutex_destroy, pthread_mutex_init, same_address, timerfd_create,
+    close as close_fd,
 )
 from media._reception cimport expected_of, received_of
-from media._relay cimport Sink, aim, drop_player, play_due, report, rtcp_ready, rtp_ready, sink_peer
+from media._relay cimport report
 
 from media.event import PlayerFinished, PortClosed, PortLatched, PortStats
 from media.payload_map import PayloadFiles
@@ -30,108 +31,6 @@ if sizeof(Durable) > SLOT_BYTES:
     raise ImportError("media/_port.pxd: Durable outgrew SLOT_BYTES; raise it there and in media/datapath.py")
 
 cdef dict LATCHES = {"auto": LATCH_AUTO, "strict": LATCH_STRICT, "off": LATCH_OFF}
-
-
-cdef void lock(Engine* engine) noexcept nogil:
-    # The relay thread yields while somebody waits: a mutex alone may starve the waiting side.
-    engine.waiters += 1
-    pthread_mutex_lock(&engine.lock)
-    engine.waiters -= 1
-
-
-cdef void unlock(Engine* engine) noexcept nogil:
-    pthread_mutex_unlock(&engine.lock)
-
-
-cdef void set_timer(Engine* engine, uint64_t due_ns) noexcept nogil:
-    # Re-armed absolutely once a tick; edge-triggered in epoll, so it needs no read.
-    cdef itimerspec at
-    memset(&at, 0, sizeof(at))
-    at.it_value.tv_sec = due_ns // 1000000000
-    at.it_value.tv_nsec = due_ns % 1000000000
-    timerfd_settime(engine.timer_fd, TFD_TIMER_ABSTIME, &at, NULL)
-
-
-cdef void tick(Engine* engine) noexcept nogil:
-    # Players on their schedule, reports when due, and a count of who is talking.
-    cdef int index
-    cdef int active = 0
-    cdef Port* port
-    cdef uint64_t next_ns
-    for index in range(engine.players_used - 1, -1, -1):
-        if engine.players[index].player.due_ns <= engine.now_ns:
-            play_due(engine, engine.players[index])
-    if engine.now_ns >= engine.housekeeping_due_ns:
-        for index in range(engine.ports_used):
-            port = engine.ports[index]
-            if port.durable.packets_in and engine.now_ns - port.durable.last_in_ns < 1000000000:
-                active += 1
-            if engine.now_ns >= port.rtcp_due_ns:
-                report(engine, port, False)
-                # RFC 3550 §6.2: 0.5 to 1.5 of the interval, so that reports never march in step.
-                port.rtcp_due_ns = engine.now_ns + engine.rtcp_ns // 2 + draw(engine) % engine.rtcp_ns
-        engine.active = active
-        engine.housekeeping_due_ns = engine.now_ns + engine.housekeeping_ns
-    if engine.players_used:
-        next_ns = engine.now_ns - engine.now_ns % engine.tick_ns + engine.tick_ns
-        if next_ns > engine.housekeeping_due_ns:
-            next_ns = engine.housekeeping_due_ns
-    else:
-        next_ns = engine.housekeeping_due_ns
-    if engine.ports_used:
-        set_timer(engine, next_ns)
-
-
-cdef void serve_batch(Engine* engine, int count, const Sink* sinks) noexcept nogil:
-    cdef int index
-    cdef uint64_t tag
-    cdef Port* port
-    for index in range(count):
-        tag = engine.ready[index].data.u64
-        if tag == 0:
-            tick(engine)
-            continue
-        if tag == 1:
-            continue
-        port = <Port*><size_t>(tag & ~<uint64_t>1)
-        if index + 2 < count:
-            # Hundreds of ports do not stay in the cache between two of their packets.
-            prefetch(<void*><size_t>(engine.ready[index + 2].data.u64 & ~<uint64_t>1))
-        if index + 1 < count and engine.ready[index + 1].data.u64 > 1:
-            prefetch((<Port*><size_t>(engine.ready[index + 1].data.u64 & ~<uint64_t>1)).durable)
-        # A port that was closed after epoll reported it keeps its memory, but has no id.
-        if port.id == 0:
-            continue
-        if tag & 1:
-            rtcp_ready(engine, port)
-        else:
-            rtp_ready(engine, port, sinks)
-
-
-cdef void relay_loop(Engine* engine) noexcept nogil:
-    # One wake drains what is ready; above `gather_from` talking ports at most one wake per window.
-    cdef Sink[1] sinks
-    cdef timespec until
-    cdef uint64_t due_ns
-    cdef int count
-    sinks[0] = sink_peer
-    prctl(PR_SET_TIMERSLACK, 1000)
-    # Media go before signalling where the system lets us; without the right to it nothing is lost but latency.
-    setpriority(PRIO_PROCESS, 0, -10)
-    while not engine.stopping:
-        count = epoll_wait(engine.epoll_fd, engine.ready, BATCH, -1)
-        while engine.waiters:
-            sched_yield()
-        pthread_mutex_lock(&engine.lock)
-        engine.now_ns = monotonic_ns()
-        engine.wakes += 1
-        serve_batch(engine, count, sinks)
-        pthread_mutex_unlock(&engine.lock)
-        if engine.window_ns and engine.active >= engine.gather_from and count < BATCH:
-            due_ns = engine.now_ns + engine.window_ns
-            until.tv_sec = due_ns // 1000000000
-            until.tv_nsec = due_ns % 1000000000
-            clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL)
 
 
 cdef int parse_address(object pair, Address* out) except -1:

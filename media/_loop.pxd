@@ -1,0 +1,113 @@
+# Relay thread of the compiled data path: wakes, drains, ticks; holds the lock for one batch at a time.
+from libc.stdint cimport uint64_t
+from libc.string cimport memset
+
+from media._port cimport (
+    BATCH, CLOCK_MONOTONIC, Engine, PRIO_PROCESS, PR_SET_TIMERSLACK, Port, TFD_TIMER_ABSTIME, TIMER_ABSTIME,
+    clock_nanosleep, draw, epoll_wait, itimerspec, monotonic_ns, prctl, prefetch, pthread_mutex_lock,
+    pthread_mutex_unlock, sched_yield, setpriority, timerfd_settime, timespec,
+)
+from media._player cimport play_due
+from media._relay cimport Sink, report, rtcp_ready, rtp_ready, sink_peer
+
+
+cdef inline void lock(Engine* engine) noexcept nogil:
+    # The relay thread yields while somebody waits: a mutex alone may starve the waiting side.
+    engine.waiters += 1
+    pthread_mutex_lock(&engine.lock)
+    engine.waiters -= 1
+
+
+cdef inline void unlock(Engine* engine) noexcept nogil:
+    pthread_mutex_unlock(&engine.lock)
+
+
+cdef inline void set_timer(Engine* engine, uint64_t due_ns) noexcept nogil:
+    # Re-armed absolutely once a tick; edge-triggered in epoll, so it needs no read.
+    cdef itimerspec at
+    memset(&at, 0, sizeof(at))
+    at.it_value.tv_sec = due_ns // 1000000000
+    at.it_value.tv_nsec = due_ns % 1000000000
+    timerfd_settime(engine.timer_fd, TFD_TIMER_ABSTIME, &at, NULL)
+
+
+cdef inline void tick(Engine* engine) noexcept nogil:
+    # Players on their schedule, reports when due, and a count of who is talking.
+    cdef int index
+    cdef int active = 0
+    cdef Port* port
+    cdef uint64_t next_ns
+    for index in range(engine.players_used - 1, -1, -1):
+        if engine.players[index].player.due_ns <= engine.now_ns:
+            play_due(engine, engine.players[index])
+    if engine.now_ns >= engine.housekeeping_due_ns:
+        for index in range(engine.ports_used):
+            port = engine.ports[index]
+            if port.durable.packets_in and engine.now_ns - port.durable.last_in_ns < 1000000000:
+                active += 1
+            if engine.now_ns >= port.rtcp_due_ns:
+                report(engine, port, False)
+                # RFC 3550 §6.2: 0.5 to 1.5 of the interval, so that reports never march in step.
+                port.rtcp_due_ns = engine.now_ns + engine.rtcp_ns // 2 + draw(engine) % engine.rtcp_ns
+        engine.active = active
+        engine.housekeeping_due_ns = engine.now_ns + engine.housekeeping_ns
+    if engine.players_used:
+        next_ns = engine.now_ns - engine.now_ns % engine.tick_ns + engine.tick_ns
+        if next_ns > engine.housekeeping_due_ns:
+            next_ns = engine.housekeeping_due_ns
+    else:
+        next_ns = engine.housekeeping_due_ns
+    if engine.ports_used:
+        set_timer(engine, next_ns)
+
+
+cdef inline void serve_batch(Engine* engine, int count, const Sink* sinks) noexcept nogil:
+    cdef int index
+    cdef uint64_t tag
+    cdef Port* port
+    for index in range(count):
+        tag = engine.ready[index].data.u64
+        if tag == 0:
+            tick(engine)
+            continue
+        if tag == 1:
+            continue
+        port = <Port*><size_t>(tag & ~<uint64_t>1)
+        if index + 2 < count:
+            # Hundreds of ports do not stay in the cache between two of their packets.
+            prefetch(<void*><size_t>(engine.ready[index + 2].data.u64 & ~<uint64_t>1))
+        if index + 1 < count and engine.ready[index + 1].data.u64 > 1:
+            prefetch((<Port*><size_t>(engine.ready[index + 1].data.u64 & ~<uint64_t>1)).durable)
+        # A port that was closed after epoll reported it keeps its memory, but has no id.
+        if port.id == 0:
+            continue
+        if tag & 1:
+            rtcp_ready(engine, port)
+        else:
+            rtp_ready(engine, port, sinks)
+
+
+cdef inline void relay_loop(Engine* engine) noexcept nogil:
+    # One wake drains what is ready; above `gather_from` talking ports at most one wake per window.
+    cdef Sink[1] sinks
+    cdef timespec until
+    cdef uint64_t due_ns
+    cdef int count
+    sinks[0] = sink_peer
+    prctl(PR_SET_TIMERSLACK, 1000)
+    # Media go before signalling where the system lets us; without the right to it nothing is lost but latency.
+    setpriority(PRIO_PROCESS, 0, -10)
+    while not engine.stopping:
+        count = epoll_wait(engine.epoll_fd, engine.ready, BATCH, -1)
+        while engine.waiters:
+            sched_yield()
+        pthread_mutex_lock(&engine.lock)
+        engine.now_ns = monotonic_ns()
+        engine.wakes += 1
+        serve_batch(engine, count, sinks)
+        pthread_mutex_unlock(&engine.lock)
+        if engine.window_ns and engine.active >= engine.gather_from and count < BATCH:
+            due_ns = engine.now_ns + engine.window_ns
+            until.tv_sec = due_ns // 1000000000
+            until.tv_nsec = due_ns % 1000000000
+            clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL)
