@@ -217,7 +217,6 @@ cdef class CompiledDatapath:
         cdef Engine* e = self.engine
         cdef Port* port
         cdef Durable* d
-        cdef epoll_event interest
         if port_id in self.ports or port_id == 0:
             raise ValueError(f"port {port_id} is open already; ids are never used twice")
         if (slot + 1) * SLOT_BYTES > <uint64_t>self.memory.shape[0]:
@@ -250,11 +249,6 @@ cdef class CompiledDatapath:
         port.index = e.ports_used
         e.ports[e.ports_used] = port
         e.ports_used += 1
-        interest.events = EPOLLIN
-        interest.data.u64 = <uint64_t><size_t>port
-        epoll_ctl(e.epoll_fd, EPOLL_CTL_ADD, rtp_fd, &interest)
-        interest.data.u64 |= 1
-        epoll_ctl(e.epoll_fd, EPOLL_CTL_ADD, rtcp_fd, &interest)
         if e.ports_used == 1:
             e.housekeeping_due_ns = e.now_ns + e.housekeeping_ns
             set_timer(e, e.housekeeping_due_ns)
@@ -280,6 +274,16 @@ cdef class CompiledDatapath:
             self.awaited[port.id] = peer_id
         else:
             self.awaited.pop(port.id, None)
+        return 0
+
+    cdef int listen(self, Port* port) except -1:
+        # Only from the first put on: what came before (while a worker was started anew) waits in the sockets.
+        cdef epoll_event interest
+        interest.events = EPOLLIN
+        interest.data.u64 = <uint64_t><size_t>port
+        epoll_ctl(self.engine.epoll_fd, EPOLL_CTL_ADD, port.rtp_fd, &interest)
+        interest.data.u64 |= 1
+        epoll_ctl(self.engine.epoll_fd, EPOLL_CTL_ADD, port.rtcp_fd, &interest)
         return 0
 
     def put(self, uint64_t port_id, uint64_t revision, state):
@@ -315,6 +319,8 @@ cdef class CompiledDatapath:
             for number in range(128):
                 payload_map[number] = number
         lock(e)
+        if port.revision == 0:
+            self.listen(port)
         port.revision = revision
         port.remote_rtp = rtp
         port.remote_rtcp = rtcp

@@ -94,9 +94,6 @@ class TwinDatapath:
             )
             port.recall(self._rng)
             self._ports[port_id] = port
-            for fd, control in ((rtp_fd, False), (rtcp_fd, True)):
-                self._by_fd[fd] = (port, control)
-                self._epoll.register(fd, select.EPOLLIN)
         os.eventfd_write(self._wake_fd, 1)
 
     def put(self, port_id: int, revision: int, state: PortState) -> None:
@@ -109,9 +106,17 @@ class TwinDatapath:
         if not 1000 <= state.clock_rate <= 384000:
             raise BadPortState(f"port {port_id}: clock rate {state.clock_rate} Hz; give 1000..384000")
         with self._lock:
+            if port.revision == 0:
+                self._listen(port)
             port.apply(revision, state)
             self._set_player(port)
         os.eventfd_write(self._wake_fd, 1)
+
+    def _listen(self, port: TwinPort) -> None:
+        # Only from the first put on: what came before (while a worker was started anew) waits in the sockets.
+        for sock, control in ((port.rtp, False), (port.rtcp, True)):
+            self._by_fd[sock.fileno()] = (port, control)
+            self._epoll.register(sock, select.EPOLLIN)
 
     def _set_player(self, port: TwinPort) -> None:
         player = port.state.player
@@ -146,8 +151,8 @@ class TwinDatapath:
 
     def _shut(self, port: TwinPort) -> None:
         for sock in (port.rtp, port.rtcp):
-            self._epoll.unregister(sock)
-            del self._by_fd[sock.fileno()]
+            if self._by_fd.pop(sock.fileno(), None) is not None:
+                self._epoll.unregister(sock)
             sock.close()
         del self._ports[port.id]
 

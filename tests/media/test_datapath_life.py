@@ -77,3 +77,14 @@ def test_another_data_path_goes_on_with_the_same_memory(bench: Bench, phones: Ph
     nat.send(left)
     assert follows(two.hear(), before)
     assert not [event for event in bench.events() if isinstance(event, PortClosed)]
+
+
+def test_what_comes_before_the_first_put_waits(bench: Bench, phones: Phones) -> None:
+    one, two = phones(1), phones(2)
+    left = bench.port(1)
+    bench.port(2)
+    bench.path.put(2, 1, PortState(remote_rtp=two.address))
+    for number in range(3):
+        one.send(left, bytes([number]))
+    bench.path.put(1, 1, PortState(remote_rtp=one.address, relay_to=2))
+    assert [two.hear().payload for _ in range(3)] == [b"\0", b"\1", b"\2"]

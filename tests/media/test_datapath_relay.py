@@ -1,11 +1,14 @@
 """Contract of both data paths: relay, hold, hostile packets."""
 
 import itertools
+import random
 import struct
+from collections.abc import Iterator
 
 from media.port_state import PortState
+from media.rtcp import Compound, SenderInfo, build_compound
 from tests.media.datapath_bench import Bench, follows
-from tests.media.phone import Phones
+from tests.media.phone import Phones, until
 
 
 def test_relays_both_ways_with_its_own_ssrc_over_a_sequence_wrap(bench: Bench, phones: Phones) -> None:
@@ -131,3 +134,35 @@ def test_hostile_packets_are_counted_and_harm_nobody(bench: Bench, phones: Phone
     assert two.hear().payload == b"after"
     stats = bench.path.stats(1)
     assert (stats.dropped_malformed, stats.packets_received) == (len(HOSTILE), 2)
+
+
+def mutations(seed: int, count: int) -> Iterator[bytes]:
+    """Damaged RTP and RTCP datagrams: cut, grown, with bytes changed; the same for the same seed."""
+    rng = random.Random(seed)
+    good = [
+        b"\x80\x00" + bytes(170),
+        b"\xb3\x80" + bytes(10) + b"CSRCCSRCCSRC" + b"\xbe\xde\x00\x02" + bytes(8) + b"voice" + b"\0\0\3",
+        build_compound(Compound(ssrc=1, sender=SenderInfo(ntp=1, timestamp=1, packets=1, octets=1), cname="x")),
+        build_compound(Compound(ssrc=1, cname="long" * 30, goodbye=True)),
+    ]
+    for _ in range(count):
+        data = bytearray(rng.choice(good))
+        for _ in range(rng.randrange(4)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        yield bytes(data[: rng.randrange(len(data) + 1)] if rng.random() < 0.5 else data)
+
+
+def test_damaged_datagrams_never_stop_the_port(bench: Bench, phones: Phones) -> None:
+    one, two = phones(1), phones(2)
+    left, _ = bench.pair(one, two)
+    control = bench.control_address(1)
+    damaged = list(mutations(seed=5, count=1500))
+    for start in range(0, len(damaged), 25):
+        for data in damaged[start : start + 25]:
+            one.rtp.sendto(data, left)
+            one.rtcp.sendto(data, control)
+        sent = 2 * min(start + 25, len(damaged))
+        until(lambda sent=sent: bench.path.counters()["datagrams"] == sent)  # type: ignore[misc]
+    two.drain()
+    one.send(left, b"still here")
+    until(lambda: any(packet.payload == b"still here" for packet in two.drain()))
