@@ -1,0 +1,52 @@
+"""Ports: numbers that nobody uses, each given out once in a test run."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import closing
+
+LOW, HIGH = 12_000, 32_000
+"""Below the range that the kernel takes for sockets without a number (32768 and up)."""
+
+
+class Ports:
+    """Finds free UDP and TCP port numbers on loopback by binding them."""
+
+    def __init__(self) -> None:
+        # Two runs at once begin at different places.
+        self._next = LOW + (os.getpid() * 1021) % (HIGH - LOW)
+
+    def take(self, count: int = 1) -> int:
+        """The first of `count` neighbouring numbers, an even one, all free for UDP and TCP."""
+        for _ in range(HIGH - LOW):
+            first = self._next + self._next % 2
+            if first + count > HIGH:
+                first = LOW
+            self._next = first + count
+            if all(_is_free(number) for number in range(first, first + count)):
+                return first
+        raise AssertionError(f"no {count} free ports between {LOW} and {HIGH}")
+
+
+def _is_free(number: int) -> bool:
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            with closing(socket.socket(family, kind)) as probe:
+                try:
+                    probe.bind((host, number))
+                except OSError:
+                    return False
+    return True
+
+
+def is_bound(port: int, protocol: str = "udp") -> bool:
+    """Whether some socket of this machine has the port, from /proc/net; for `tcp` one that listens."""
+    for table in (protocol, f"{protocol}6"):
+        with open(f"/proc/net/{table}", encoding="ascii") as lines:
+            next(lines)
+            for line in lines:
+                fields = line.split()
+                if int(fields[1].rpartition(":")[2], 16) == port and (protocol == "udp" or fields[3] == "0A"):
+                    return True
+    return False
