@@ -10,7 +10,8 @@ setup(
             Extension(
                 "media._datapath",
                 ["media/_datapath.pyx"],
-                extra_compile_args=["-O3"],
+                # The addresses are read as words and as fields.
+                extra_compile_args=["-O3", "-fno-strict-aliasing"],
                 libraries=["pthread"],
                 optional=True,
             )

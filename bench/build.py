@@ -10,7 +10,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def build() -> None:
     """Compile `bench/_streams.pyx` where it is missing or older than its source. Raises on a failed build."""
-    extension = Extension("bench._streams", [str(ROOT / "bench" / "_streams.pyx")], extra_compile_args=["-O3"])
+    extension = Extension(
+        "bench._streams", [str(ROOT / "bench" / "_streams.pyx")], extra_compile_args=["-O3", "-fno-strict-aliasing"]
+    )
     distribution = Distribution(
         {
             "name": "bench-streams",
