@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import Literal
 
 from media.codec import codec_formats
@@ -118,10 +119,12 @@ def port_state(leg: Leg) -> PortState:
 
 def _numeric(address: tuple[str, int] | None) -> tuple[str, int] | None:
     """A signalled address that can be sent to at once; a name is left to the latch (symmetric RTP finds it)."""
-    if address is None:
-        return None
+    return address if address is not None and address[1] and _can_be_sent_to(address[0]) else None
+
+
+@lru_cache(maxsize=4096)
+def _can_be_sent_to(host: str) -> bool:
     try:
-        host = ipaddress.ip_address(address[0])
+        return not ipaddress.ip_address(host).is_unspecified
     except ValueError:
-        return None
-    return None if host.is_unspecified or not address[1] else address
+        return False
