@@ -3,19 +3,16 @@
 from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
 
-setup(
-    packages=find_packages(exclude=["tests", "tests.*", "build", "var"]),
-    ext_modules=cythonize(
-        [
-            Extension(
-                "media._datapath",
-                ["media/_datapath.pyx"],
-                # The addresses are read as words and as fields.
-                extra_compile_args=["-O3", "-fno-strict-aliasing"],
-                libraries=["pthread"],
-                optional=True,
-            )
-        ],
-        language_level=3,
-    ),
+DATA_PATH = Extension(
+    "media._datapath",
+    ["media/_datapath.pyx"],
+    # The addresses are read as words and as fields.
+    extra_compile_args=["-O3", "-fno-strict-aliasing"],
+    libraries=["pthread"],
 )
+EXTENSIONS = cythonize([DATA_PATH], language_level=3)
+for extension in EXTENSIONS:
+    # Said here, because cythonize makes new objects and forgets it.
+    extension.optional = True
+
+setup(packages=find_packages(exclude=["tests", "tests.*", "build", "var"]), ext_modules=EXTENSIONS)
