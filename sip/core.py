@@ -14,7 +14,7 @@ from sip.headers import Headers
 from sip.message import Request, Response
 from sip.timers import Timers, Timing
 from sip.transaction_layer import TransactionLayer, TransactionUser
-from sip.usage import InviteUsage, Phase
+from sip.usage import InviteUsage, Phase, ServedRequest
 from sip.via import MAGIC_COOKIE
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER"
@@ -54,6 +54,8 @@ class Core:
         self.layer = TransactionLayer(self.timers, settings.timing, self.transmit, user)
         self.usages: dict[int, InviteUsage] = {}
         self.dialogs: dict[DialogKey, tuple[Dialog, InviteUsage]] = {}
+        self.served: dict[int, ServedRequest] = {}
+        """Requests that await the user's answer, by transaction."""
         self._idents = count(1)
         self._queries = count(1)
         self._routes: dict[Target, tuple[Flow, float]] = {}
@@ -127,11 +129,21 @@ class Core:
         if not dialog.usages:
             self.dialogs.pop(dialog.key, None)
 
+    def refuse_served(self, usage: InviteUsage) -> None:
+        """Answer what the far end still asks within a usage that ends: 487 (RFC 3261 §15.1.2)."""
+        for ident, served in list(usage.served.items()):
+            response = self.response(served.request, 487, None, None)
+            self.layer.respond(served.tx, 487, response.encode(), self.now)
+            del self.served[ident]
+        usage.served.clear()
+
     def end(self, usage: InviteUsage) -> None:
         """The usage is over and nothing of it is still to be sent."""
         if usage.phase is Phase.DOWN:
             return
         usage.phase = Phase.DOWN
+        if usage.served:
+            self.refuse_served(usage)
         if usage.accepted is not None and usage.accepted.timer is not None:
             usage.accepted.timer.cancel()
         usage.accepted = None

@@ -102,12 +102,14 @@ class Dialog:
         return Request(method, uri, headers, b"")
 
     def next_hop(self) -> Hop:
-        """Where the dialog's next request goes (RFC 3261 §8.1.2)."""
-        if self.route_set:
-            return target_of(parse_name_addr(self.route_set[0]).uri)
-        if self.pinned:
+        """Where the dialog's next request goes (RFC 3261 §8.1.2).
+
+        A Contact or a route that names no host (§12.1.1 wants sip: or sips:) is reached as the far end was last.
+        """
+        if self.pinned and not self.route_set:
             return self.flow
-        return target_of(self.target)
+        uri = parse_name_addr(self.route_set[0]).uri if self.route_set else self.target
+        return target_of(uri) if isinstance(uri, SipUri) else self.flow
 
     def refresh(self, message: Request | Response) -> None:
         """Take a new remote target (RFC 3261 §12.2.1.2, §12.2.2); one that cannot be read changes nothing."""

@@ -62,7 +62,7 @@ FIELD_PARSERS: Final[dict[str, Callable[[list[str]], object]]] = {
 
 VITAL_FIELDS: Final = frozenset({
     "call-id", "contact", "content-type", "cseq", "event", "expires", "from", "max-forwards", "min-se",
-    "proxy-require", "rack", "record-route", "refer-to", "replaces", "require", "route", "rseq",
+    "path", "proxy-require", "rack", "record-route", "refer-to", "replaces", "require", "route", "rseq",
     "session-expires", "subscription-state", "supported", "to", "unsupported", "via",
 })  # fmt: skip
 """Fields that the stack acts on; a broken one makes the message malformed. The rest only inform people."""

@@ -116,7 +116,10 @@ class UserAgentClient:
             # RFC 3261 §15: the callee waits for the ACK, or for its time-out.
             usage.bye_wait = command
             return
+        if usage.ack_due is not None:
+            self._send_ack(usage, dialog, usage.ack_due, b"", now)
         usage.phase = Phase.ENDING
+        core.refuse_served(usage)
         request = dialog.request("BYE")
         for name, value in command.headers:
             request.headers.add(name, value)
@@ -125,7 +128,13 @@ class UserAgentClient:
 
     def cancel(self, command: Cancel, now: float) -> None:
         usage = self._core.usages.get(command.usage)
-        if usage is None or usage.cancelled or usage.phase is not Phase.INVITING:
+        if usage is None or usage.cancelled:
+            return
+        if usage.phase is Phase.UP and usage.outbound:
+            # RFC 3261 §15: its 2xx was faster than the user, who may not have seen it yet.
+            self.bye(Bye(usage=command.usage, headers=command.headers), now)
+            return
+        if usage.phase is not Phase.INVITING:
             return
         usage.cancelled = True
         usage.cancel_headers = command.headers
@@ -135,10 +144,12 @@ class UserAgentClient:
 
     def acknowledge(self, command: Ack, now: float) -> None:
         usage = self._core.usages.get(command.usage)
-        if usage is None or usage.dialog is None:
+        if usage is None or usage.dialog is None or usage.phase is not Phase.UP:
             return
+        if usage.ack_due is None:
+            raise LocalError(f"usage {command.usage} has no 2xx with an offer to acknowledge")
         usage.dialog.exchange.send(Carrier.ACK, bool(command.body))
-        self._send_ack(usage, usage.dialog, usage.dialog.local_cseq, command.body, now)
+        self._send_ack(usage, usage.dialog, usage.ack_due, command.body, now)
 
     def _start(self, request: Request, owner: ClientRequest, hop: object, contact_user: str | None, now: float) -> None:
         core = self._core
@@ -173,6 +184,7 @@ class UserAgentClient:
 
     def _send_ack(self, usage: InviteUsage, dialog: Dialog, cseq: int, body: bytes, now: float) -> None:
         core = self._core
+        usage.ack_due = None
         request = dialog.request("ACK", cseq)
         for name in ("authorization", "proxy-authorization"):
             # RFC 3261 §22.1: the ACK repeats the credentials of its INVITE.
@@ -244,6 +256,9 @@ class UserAgentClient:
         if known is not None and known[0] == response.cseq.number:
             self._core.transmit(known[1], known[2])
             return
+        if usage.dialog is not None and usage.dialog.remote_tag == tag:
+            # Again, before the user has answered its offer, or so late that a re-INVITE has gone by.
+            return
         if usage.cancelled or usage.phase is not Phase.INVITING:
             self._end_unwanted(usage, tx, response, now)
             return
@@ -263,7 +278,9 @@ class UserAgentClient:
             self._core.leave(early, usage)
         usage.earlies.clear()
         sdp = dialog.exchange.receive(Carrier.FINAL, _has_sdp(response))
-        if sdp is not Role.OFFER:
+        if sdp is Role.OFFER:
+            usage.ack_due = usage.request.cseq.number
+        else:
             self._send_ack(usage, dialog, usage.request.cseq.number, b"", now)
         self._core.events.append(InviteAnswered(usage.ident, response, sdp))
 
@@ -313,12 +330,17 @@ class UserAgentClient:
             if known is not None and known[0] == cseq:
                 self._core.transmit(known[1], known[2])
                 return Role.REPEAT
+            if usage.ack_due == cseq:
+                return Role.REPEAT
         assert owner.carrier is not None
         sdp = dialog.exchange.receive(owner.carrier, _has_sdp(response)) if status < 300 else None
         if status < 300:
             dialog.refresh(response)
-            if owner.method == "INVITE" and sdp is not Role.OFFER:
-                self._send_ack(usage, dialog, response.cseq.number, b"", now)
+            if owner.method == "INVITE":
+                if sdp is Role.OFFER:
+                    usage.ack_due = response.cseq.number
+                else:
+                    self._send_ack(usage, dialog, response.cseq.number, b"", now)
         return sdp
 
     def _settle(self, owner: ClientRequest, usage: InviteUsage, status: int) -> None:

@@ -33,7 +33,6 @@ class UserAgentServer:
     def __init__(self, core: Core, client: UserAgentClient) -> None:
         self._core = core
         self._client = client
-        self._open: dict[int, ServedRequest] = {}
         self._merged: dict[tuple[str, str | None, int], int] = {}
 
     # -- requests in
@@ -63,7 +62,7 @@ class UserAgentServer:
         elif method == "BYE" or method == "UPDATE" or method == "PRACK":
             self._refuse(tx, request, 481, now)
         else:
-            self._open[tx.ident] = ServedRequest(tx=tx, request=request, usage=None, carrier=None)
+            self._core.served[tx.ident] = ServedRequest(tx=tx, request=request, usage=None, carrier=None)
             self._core.events.append(RequestReceived(tx.ident, request, flow))
 
     def _refuse(
@@ -123,7 +122,7 @@ class UserAgentServer:
                 core.events.append(InviteCancelled(usage.ident, request))
                 core.end(usage)
             return
-        served = self._open.get(target.ident)
+        served = self._core.served.get(target.ident)
         if served is not None and target.state is State.PROCEEDING:
             self.respond(Respond(tx=target.ident, status=487), now)
 
@@ -135,7 +134,7 @@ class UserAgentServer:
     def _within_dialog(self, tx: Transaction, request: Request, flow: Flow, now: float) -> None:
         core = self._core
         found = core.dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
-        if found is None or (found[1].phase is Phase.ENDING and request.method != "BYE"):
+        if found is None or (request.method != "BYE" and (found[1].phase is Phase.ENDING or found[1].bye_wait)):
             self._refuse(tx, request, 481, now)
             return
         dialog, usage = found
@@ -161,7 +160,7 @@ class UserAgentServer:
 
     def _serve(self, tx: Transaction, request: Request, usage: InviteUsage, carrier: Carrier | None) -> None:
         served = ServedRequest(tx=tx, request=request, usage=usage, carrier=carrier)
-        self._open[tx.ident] = usage.served[tx.ident] = served
+        self._core.served[tx.ident] = usage.served[tx.ident] = served
 
     def _offer_within(self, tx: Transaction, request: Request, dialog: Dialog, usage: InviteUsage, now: float) -> None:
         carrier = Carrier.INVITE if request.method == "INVITE" else Carrier.UPDATE
@@ -195,9 +194,6 @@ class UserAgentServer:
         core.layer.respond(tx, 200, core.response(request, 200, None, None).encode(), now)
         if usage.phase is Phase.ENDING:
             return
-        # RFC 3261 §15.1.2: what is still pending is answered 487.
-        for ident in list(usage.served):
-            self.respond(Respond(tx=ident, status=487), now)
         if usage.phase is Phase.INVITING:
             self._terminate_invite(usage, now)
         core.events.append(ByeReceived(usage.ident, request))
@@ -236,7 +232,7 @@ class UserAgentServer:
                 raise LocalError(f"usage {command.usage} has no INVITE to answer")
             self._answer_invite(usage, command, now)
         elif command.tx is not None:
-            served = self._open.get(command.tx)
+            served = self._core.served.get(command.tx)
             if served is not None:
                 self._answer_served(command.tx, served, command, now)
         else:
@@ -272,7 +268,7 @@ class UserAgentServer:
         tag = None if usage is not None else core.token()
         message = self._build(served.request, command, tag, usage, tx.flow)
         if command.status >= 200:
-            self._open.pop(ident, None)
+            self._core.served.pop(ident, None)
             if usage is not None:
                 usage.served.pop(ident, None)
         core.layer.respond(tx, command.status, message, now)
@@ -300,6 +296,9 @@ class UserAgentServer:
 
     def _await_ack(self, usage: InviteUsage, message: bytes, flow: Flow, cseq: int, now: float) -> None:
         timing = self._core.timing
+        if usage.accepted is not None and usage.accepted.timer is not None:
+            # A re-INVITE overtook the ACK of the 2xx before it.
+            usage.accepted.timer.cancel()
         accepted = Accepted(
             message=message, flow=flow, cseq=cseq, interval_s=timing.t1_s, deadline=now + timing.transaction_s
         )

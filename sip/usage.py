@@ -45,6 +45,7 @@ class InviteUsage:
 
     __slots__ = (
         "accepted",
+        "ack_due",
         "acks",
         "bye_wait",
         "cancel_headers",
@@ -82,6 +83,8 @@ class InviteUsage:
         self.pinned = False
         self.acks: dict[str, tuple[int, Flow, bytes]] = {}
         """The ACK of each 2xx by remote tag, with its CSeq and flow, for 2xx that come again."""
+        self.ack_due: int | None = None
+        """The CSeq of an INVITE of ours whose 2xx brought an offer: the user's answer goes into its ACK."""
         self.reinvite: int | None = None
         """The transaction of a re-INVITE of ours that awaits its final answer."""
         self.served: dict[int, ServedRequest] = {}
