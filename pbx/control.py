@@ -72,7 +72,10 @@ class CallControl:
         self._session.connect(caller)
 
     def answer(self, codecs: tuple[str, ...] | None = None, by: Leg | None = None) -> None:
-        """200 to the caller, with the codecs given (its own policy's by default). Raises CallOver where none fits."""
+        """200 to the caller, with the codecs given (its own policy's by default). Raises CallOver where none fits.
+
+        A caller that has just left is not answered: the next wait raises LegGone.
+        """
         caller, session = self.caller, self._session
         if caller.state in (LegState.UP, LegState.HELD):
             return
@@ -84,7 +87,8 @@ class CallControl:
             body = negotiation.rewrite_answer(caller)
         else:
             body = self._answer_body(codecs or caller.codecs, "local" if by is None else "offerer")
-        session.node.send(Respond(usage=caller.usage, status=200, body=body))
+        if not session.node.send(Respond(usage=caller.usage, status=200, body=body)):
+            return  # The caller cancelled a moment ago; its inbox says so.
         caller.state = LegState.UP
         self.call.answered = True
         session.connect(caller)
@@ -185,8 +189,9 @@ class CallControl:
         assert leg.agreement is not None
         caller.peer, leg.peer = leg, caller
         self.answer(negotiation.agreed_names(leg.agreement), by=leg)
-        session.node.journal.emit(CallBridged(call=self.call.id, leg_a=caller.id, leg_b=leg.id))
-        session.checkpoint("bridge", with_leg=leg.id)
+        if self.call.answered:
+            session.node.journal.emit(CallBridged(call=self.call.id, leg_a=caller.id, leg_b=leg.id))
+            session.checkpoint("bridge", with_leg=leg.id)
         while not caller.down and not leg.down:
             await session.next()
         gone, left = (caller, leg) if caller.down else (leg, caller)

@@ -15,6 +15,7 @@ from pbx.ledger import Ledger
 from pbx.leg import Leg, LegEnd, LegGone, LegState
 from pbx.reasons import REASONS, Party, Reason, from_sip, result_of, to_q850
 from sip.commands import Bye, Cancel, Respond
+from sip.errors import MalformedHeader
 from sip.events import (
     AckMissing,
     AckReceived,
@@ -364,7 +365,11 @@ def reason_cause(message: Message) -> int | None:
     """The Q.850 cause of a message's Reason header (RFC 3326)."""
     if "reason" not in message.headers:
         return None
-    for reason in message.reason_header:
+    try:
+        reasons = message.reason_header
+    except MalformedHeader:
+        return None  # It only informs: the call ends all the same.
+    for reason in reasons:
         if reason.protocol.upper() == "Q.850" and reason.cause is not None:
             return reason.cause
     return None

@@ -113,14 +113,15 @@ class Stack:
     # -- the user's side
 
     def send(self, command: Command, now: float) -> int:
-        """Carry out a command. Returns the number of the usage (SendInvite) or transaction it made, else 0.
+        """Carry out a command. Returns the number of the usage (SendInvite) or transaction that it made or answered,
+        0 for other commands and for a `Respond` that came too late: the far end had gone.
 
         Raises LocalError for what SIP does not allow at this point; nothing was sent then.
         """
         self._core.now = now
         match command:
             case Respond():
-                self._server.respond(command, now)
+                return self._server.respond(command, now)
             case SendInvite():
                 return self._client.invite(command, now)
             case Bye():

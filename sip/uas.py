@@ -222,21 +222,23 @@ class UserAgentServer:
 
     # -- answers out
 
-    def respond(self, command: Respond, now: float) -> None:
-        """Carry out `Respond`. What has ended meanwhile (cancelled, hung up) is not answered again."""
+    def respond(self, command: Respond, now: float) -> int:
+        """Carry out `Respond`. What has ended meanwhile (cancelled, hung up) is not answered again: 0 then."""
         if command.usage is not None:
             usage = self._core.usages.get(command.usage)
             if usage is None or usage.phase is Phase.DOWN or usage.phase is Phase.ENDING:
-                return
+                return 0
             if usage.phase is not Phase.INVITING or usage.outbound:
                 raise LocalError(f"usage {command.usage} has no INVITE to answer")
             self._answer_invite(usage, command, now)
-        elif command.tx is not None:
-            served = self._core.served.get(command.tx)
-            if served is not None:
-                self._answer_served(command.tx, served, command, now)
-        else:
+            return command.usage
+        if command.tx is None:
             raise LocalError("Respond needs a usage or a transaction")
+        served = self._core.served.get(command.tx)
+        if served is None:
+            return 0
+        self._answer_served(command.tx, served, command, now)
+        return command.tx
 
     def _answer_invite(self, usage: InviteUsage, command: Respond, now: float) -> None:
         core = self._core
