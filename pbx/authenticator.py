@@ -16,6 +16,7 @@ from sip.errors import MalformedHeader
 from sip.flow import Flow
 from sip.message import Request
 from sip.nonce import NonceIssuer, NonceVerdict
+from sip.uri import AnyUri, SipUri, parse_uri
 
 if TYPE_CHECKING:
     from pbx.snapshot import DeviceSnapshot
@@ -34,7 +35,8 @@ class Cause(Enum):
     REPLAY = "nonce used before"
     FOREIGN = "nonce not ours"
     MALFORMED = "malformed credentials"
-    OTHER_USER = "credentials of another user"
+    ALGORITHM = "digest algorithm not allowed"
+    OTHER_TARGET = "credentials for another target"
     DISABLED = "device disabled"
     SOURCE = "source not allowed"
 
@@ -71,12 +73,18 @@ class Authenticator:
             return self._challenge(realm, algorithms, flow, credentials)
         device = tenant.device_of(credentials.username) if tenant is not None else None
         algorithm = credentials.algorithm.removesuffix("-sess")
+        # The challenge is the tenant's, so that it does not show whether the device exists; this narrows it.
+        allowed = device is not None and algorithm in device.digest_algorithms
         secret = device.ha1.get((credentials.username, algorithm)) if device is not None else None
         right = verify(credentials, request.method, secret or self._nobody.get(algorithm, ""), request.body)
         if device is None or secret is None:
             return self._refuse(credentials, tenant, realm, algorithms, flow, Cause.UNKNOWN_USER)
         if not right:
             return self._refuse(credentials, tenant, realm, algorithms, flow, Cause.WRONG_PASSWORD)
+        if not allowed:
+            return self._refuse(credentials, tenant, realm, algorithms, flow, Cause.ALGORITHM)
+        if not _same_target(credentials.uri, request.uri):
+            return self._refuse(credentials, tenant, realm, algorithms, flow, Cause.OTHER_TARGET)
         verdict = self._nonces.check(credentials.nonce, flow.remote[0], credentials.nonce_count, self._clock.now())
         if verdict is NonceVerdict.STALE:
             return self._challenge(realm, algorithms, flow, Cause.STALE)
@@ -133,3 +141,21 @@ class Authenticator:
                 )
             )
         return self._challenge(realm, algorithms, flow, cause)
+
+
+def _same_target(signed: str, uri: AnyUri) -> bool:
+    """Whether credentials were made for a Request-URI (RFC 7616 §3.4.6), as far as SIP lets one tell.
+
+    RFC 3261 §22.4 item 6 allows both to differ: an outbound proxy writes another host, phones leave out ports and
+    parameters or sign the bare domain. Two different users are another matter: whoever caught credentials for one
+    number must not call another with them.
+    """
+    if signed == str(uri):
+        return True
+    try:
+        named = parse_uri(signed)
+    except MalformedHeader:
+        return False
+    if not isinstance(named, SipUri) or not isinstance(uri, SipUri):
+        return named == uri
+    return not named.user or not uri.user or named.user.partition(";")[0] == uri.user.partition(";")[0]
