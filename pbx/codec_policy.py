@@ -1,18 +1,22 @@
-"""Codec policy: what a device or trunk may use when its configuration says nothing, and what always goes along."""
+"""Codec policy: the names that a device or trunk may negotiate, from what its configuration lists."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-# Wideband first; the last three are passed through between two ends that share them, never decoded.
-DEFAULT_CODECS = ("opus", "G722", "PCMA", "PCMU", "G729", "GSM", "iLBC")
+from media.codec import DEFAULT_CODECS
 
-COMPANIONS = ("telephone-event", "CN")
+PASS_THROUGH = ("g729", "gsm", "ilbc")
+"""Relayed between two ends that share them, never decoded here; part of the default, behind all others."""
+
+COMPANIONS = ("telephone-event", "cn")
 """Digits (RFC 4733) and comfort noise (RFC 3389): no codecs, so no policy leaves them out."""
 
 
 @lru_cache(maxsize=1024)
 def policy(codecs: tuple[str, ...]) -> tuple[str, ...]:
-    """The names that may be negotiated, preferred first."""
-    chosen = codecs or DEFAULT_CODECS
-    return (*chosen, *(name for name in COMPANIONS if name not in chosen))
+    """Names in lower case, preferred first; nothing listed, or the default list, is the whole default."""
+    named = tuple(name.lower() for name in codecs) or DEFAULT_CODECS
+    if named == DEFAULT_CODECS:
+        named = (*named, *PASS_THROUGH)
+    return (*named, *(name for name in COMPANIONS if name not in named))

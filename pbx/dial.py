@@ -14,6 +14,7 @@ from pbx.inbox import SipSignal
 from pbx.leg import Leg, LegEnd, LegState
 from pbx.reasons import Party, Reason
 from sip.commands import Respond, SendInvite
+from sip.errors import SipError
 from sip.events import InviteAnswered, InviteProgress
 from sip.flow import Flow, Target
 
@@ -25,6 +26,7 @@ ANSWERED_ELSEWHERE = LegEnd(reason=Reason.PICKED_UP, party=Party.SYSTEM, q850=26
 
 NO_ANSWER = LegEnd(reason=Reason.NO_ANSWER, party=Party.SYSTEM, q850=19)
 NO_PORTS = LegEnd(reason=Reason.MEDIA_FAILED, party=Party.SYSTEM, status=503, q850=47)
+UNDIALLABLE = LegEnd(reason=Reason.NO_ROUTE, party=Party.SYSTEM, status=404, q850=3)
 NO_PROGRESS = LegEnd(reason=Reason.OFFLINE, party=Party.SYSTEM, q850=20)
 
 # Of several failures the one that tells the caller most: a busy phone before a silent one before one that is off.
@@ -147,21 +149,30 @@ class Dial:
         except NoPortsLeft:
             self._failures.append(NO_PORTS)
             return
-        leg.usage = session.node.send(
-            SendInvite(
-                target=target.hop,
-                uri=target.uri,
-                from_=self._from,
-                to=f"<{target.uri}>",
-                contact_user=session.call.caller,
-                body=negotiation.write_offer(leg, formats),
-                headers=(*(("route", route) for route in target.routes), *self._headers),
-                call_id=leg.sip_call_id,
-                max_forwards=session.call.max_forwards - 1,
-            )
-        )
+        invite = self._invite(leg, target, formats)
+        try:
+            leg.usage = session.node.send(invite)
+        except SipError as error:
+            session.drop_port(leg)
+            session.node.log.warning("cannot be dialled", call=session.call.id, uri=target.uri, why=str(error))
+            self._failures.append(UNDIALLABLE)
+            return
         session.add_leg(leg)
         self._legs.append(leg)
+
+    def _invite(self, leg: Leg, target: DialTarget, formats: tuple[Format, ...]) -> SendInvite:
+        session = self._session
+        return SendInvite(
+            target=target.hop,
+            uri=target.uri,
+            from_=self._from,
+            to=f"<{target.uri}>",
+            contact_user=session.call.caller,
+            body=negotiation.write_offer(leg, formats),
+            headers=(*(("route", route) for route in target.routes), *self._headers),
+            call_id=leg.sip_call_id,
+            max_forwards=session.call.max_forwards - 1,
+        )
 
     def _formats(self, codecs: tuple[str, ...]) -> tuple[Format, ...]:
         """What the caller offered and the target may use; our own list where the caller left the offer to us."""

@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from pbx.clock import Clock
 from pbx.events import RegistrationChanged
 from pbx.journal import Journal
-from sip.flow import Address, Flow, Target, print_address
+from sip.flow import Address, Flow, print_address
 from sip.uri import AnyUri, SipUri, parse_uri
 
 DeviceKey = tuple[str, str]
@@ -47,14 +47,6 @@ class Binding:
         uri = self.contact
         return isinstance(uri, SipUri) and (uri.host, uri.port or 5060) != self.flow.remote
 
-    def hop(self) -> Flow | Target:
-        """Where a request to the contact goes first; a Path is walked by its Route (RFC 3327)."""
-        uri = self.contact
-        if self.behind_nat or not isinstance(uri, SipUri):
-            return self.flow
-        transport = (uri.transport or self.flow.transport).upper()
-        return Target(uri.param("maddr") or uri.host, uri.port, transport)
-
 
 class Location:
     """All bindings of this node."""
@@ -64,6 +56,15 @@ class Location:
         self._devices: dict[DeviceKey, dict[str, Binding]] = {}
         self._expiries: list[tuple[float, int, DeviceKey, str]] = []
         self._order = 0
+        self._watchers: list[Callable[[Binding, float], None]] = []
+
+    def watch(self, watcher: Callable[[Binding, float], None]) -> None:
+        """Show every binding that is stored or restored, with the time, to a subscriber."""
+        self._watchers.append(watcher)
+
+    def holds(self, binding: Binding) -> bool:
+        """Whether this very binding is the current one."""
+        return self._devices.get((binding.tenant, binding.device), {}).get(binding.key) is binding
 
     def of(self, device: DeviceKey, now: float) -> list[Binding]:
         """The bindings of a device that have not expired, the latest last."""
@@ -75,7 +76,7 @@ class Location:
     def __len__(self) -> int:
         return sum(len(bindings) for bindings in self._devices.values())
 
-    def store(self, binding: Binding, max_contacts: int) -> None:
+    def store(self, binding: Binding, max_contacts: int, now: float) -> None:
         """Add or refresh a binding; more than `max_contacts` replace the oldest."""
         device = (binding.tenant, binding.device)
         bindings = self._devices.setdefault(device, {})
@@ -88,16 +89,21 @@ class Location:
             oldest = next(iter(bindings))
             self._tell(bindings.pop(oldest), "removed")
         bindings[binding.key] = binding
-        self._order += 1
-        heappush(self._expiries, (binding.expires_at, self._order, device, binding.key))
+        self._note(binding, now)
         self._tell(binding, "added" if known is None else "refreshed")
 
-    def restore(self, binding: Binding) -> None:
+    def restore(self, binding: Binding, now: float) -> None:
         """Take back a binding that was written down before a restart; nobody is told."""
         device = (binding.tenant, binding.device)
         self._devices.setdefault(device, {})[binding.key] = binding
+        self._note(binding, now)
+
+    def _note(self, binding: Binding, now: float) -> None:
         self._order += 1
+        device = (binding.tenant, binding.device)
         heappush(self._expiries, (binding.expires_at, self._order, device, binding.key))
+        for watcher in self._watchers:
+            watcher(binding, now)
 
     def remove(self, binding: Binding, action: str = "removed") -> None:
         device = (binding.tenant, binding.device)

@@ -29,6 +29,7 @@ from pbx.configuration import Configuration
 from pbx.events import NodeStarted, NodeStopping
 from pbx.ingress import Ingress
 from pbx.journal import Journal
+from pbx.keepalive import Keepalive
 from pbx.location import Location, restored_binding
 from pbx.logs import set_up_logs
 from pbx.node import Node
@@ -38,6 +39,7 @@ from pbx.settings import DataSettings, Settings, SettingsError, load_settings, o
 from pbx.snapshot import EMPTY, Snapshot
 from pbx.sounds import CODECS, Sounds
 from pbx.spool import SpoolError, SpoolWriter
+from pbx.spool.floor import last_seq
 from pbx.token import TokenSource
 from pbx.ulid import UlidFactory
 from sip.core import StackSettings
@@ -68,7 +70,10 @@ class Server:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._clock = SystemClock()
         segment_bytes = settings.records.segment_mb << 20
-        self._journal = Journal(SpoolWriter(data / "spool", segment_bytes=segment_bytes), self._clock)
+        self._journal = Journal(
+            SpoolWriter(data / "spool", segment_bytes=segment_bytes, floor_seq=last_seq(data / "cordboard.db") + 1),
+            self._clock,
+        )
         # First of all: what an earlier process left open is closed in the records by this event.
         self._journal.emit(NodeStarted(node=NODE, boot=self._boot, version=VERSION))
         self._journal.flush()
@@ -81,6 +86,7 @@ class Server:
         self._assemble(snapshot, await self._sounds(data))
         self._transports = Transports(self._node.receive, self._node.unreachable, self._node.pump, loop)
         self._node.transport = self._transports
+        self._keepalive = Keepalive(self._location, self._transports.send)
         for listen in settings.sip.listen:
             self._transports.listen_udp((listen, settings.sip.udp_port))
         await self._restore_bindings()
@@ -174,7 +180,7 @@ class Server:
         for event in await self._records.bindings():
             binding = restored_binding(event, self._transports.restored_flow, self._clock)
             if binding is not None:
-                self._location.restore(binding)
+                self._location.restore(binding, self._clock.now())
 
     async def _every(self, interval_s: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -185,7 +191,9 @@ class Server:
         await asyncio.get_running_loop().run_in_executor(None, self._journal.sync)
 
     async def _sweep(self) -> None:
-        self._location.expire(self._clock.now())
+        now = self._clock.now()
+        self._location.expire(now)
+        self._keepalive.beat(now)
         self._journal.flush()
 
     async def stop(self) -> None:

@@ -34,11 +34,10 @@ def read_offer(leg: Leg, body: bytes) -> None:
 
 
 def offered_formats(offer: SessionDescription, allowed: tuple[str, ...]) -> tuple[Format, ...]:
-    """The first audio line's formats that a policy allows, in the offerer's order and with its numbers."""
+    """The first audio line's formats whose names (lower case) are allowed, in the offerer's order and numbers."""
     for line in offer.media:
         if line.kind == "audio" and line.port:
-            names = {name.lower() for name in allowed}
-            return tuple(form for form in line.formats if form.name.lower() in names)
+            return tuple(form for form in line.formats if form.name.lower() in allowed)
     return ()
 
 
@@ -92,7 +91,7 @@ def rewrite_answer(leg: Leg) -> bytes:
 
 def agreed_names(agreement: Agreement) -> tuple[str, ...]:
     """Names of the codecs and event formats that both ends of an agreement use, in order."""
-    return tuple(dict.fromkeys(form.name for form in (*agreement.formats, *agreement.events)))
+    return tuple(dict.fromkeys(form.name.lower() for form in (*agreement.formats, *agreement.events)))
 
 
 def port_state(leg: Leg) -> PortState:

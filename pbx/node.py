@@ -66,6 +66,7 @@ class Node:
         self.on_invite: Callable[[InviteReceived], None]
         self.on_register: Callable[[int, Request, Flow], Respond]
         self.sessions: dict[Session, asyncio.Task[None]] = {}
+        self.faults = 0
         self._new_id = new_id
         self._rng = rng
         self._media_host = media_host
@@ -82,7 +83,15 @@ class Node:
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """A datagram from a listener; `pump` follows when the listener is drained."""
-        self.stack.receive(data, flow, self.clock.now())
+        try:
+            self.stack.receive(data, flow, self.clock.now())
+        except Exception:
+            self._fault("message cannot be handled", source=flow.source)
+
+    def _fault(self, what: str, **facts: str) -> None:
+        """A fault of ours: it is told, counted, and stops nothing else."""
+        self.faults += 1
+        self.log.exception(what, **facts)
 
     def unreachable(self, remote: tuple[str, int]) -> None:
         """A listener learnt that a peer cannot be reached."""
@@ -108,7 +117,10 @@ class Node:
         """One step: events to their owners, messages to the wire, events of ours to the spool, the timer set."""
         stack = self.stack
         while (event := stack.next_event()) is not None:
-            self._dispatch(event)
+            try:
+                self._dispatch(event)
+            except Exception:
+                self._fault("event cannot be handled", event=type(event).__name__)
         send = self.transport.send
         for flow, data in stack.datagrams_to_send():
             send(flow, data)

@@ -82,7 +82,7 @@ class Registrar:
             if former is not None and (not expires_s or former.key != binding.key):
                 self._location.remove(former)
             if expires_s:
-                self._location.store(binding, device.max_contacts)
+                self._location.store(binding, device.max_contacts, now)
         return self._answer(request, key, now)
 
     def _owns(self, request: Request, device: DeviceSnapshot, tenant: TenantView) -> bool:

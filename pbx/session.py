@@ -15,7 +15,7 @@ from pbx.ledger import Ledger
 from pbx.leg import Leg, LegEnd, LegGone, LegState
 from pbx.reasons import REASONS, Party, Reason, from_sip, result_of, to_q850
 from sip.commands import Bye, Cancel, Respond
-from sip.errors import MalformedHeader
+from sip.errors import MalformedHeader, SipError
 from sip.events import (
     AckMissing,
     AckReceived,
@@ -199,6 +199,12 @@ class Session:
             leg.port = self.node.open_port(leg, near)
             self.ports += 1
 
+    def drop_port(self, leg: Leg) -> None:
+        """Give back the port of a leg that never came to be."""
+        if leg.port is not None:
+            self.node.media.release(leg.port.id)
+            leg.port = None
+
     def connect(self, leg: Leg) -> None:
         """Put the state of a leg's port, and of its peer's, as they follow from who hears whom."""
         for one in (leg,) if leg.peer is leg else (leg, leg.peer):
@@ -342,7 +348,12 @@ class Session:
     def _drop(self, leg: Leg) -> None:
         end = self.end
         assert end is not None
-        self.hang_up(leg, end)
+        try:
+            self.hang_up(leg, end)
+        except SipError:
+            # Whatever the stack thinks of the farewell: the leg's port and record are not kept waiting.
+            self.node.log.exception("leg cannot be ended", call=self.call.id, leg=leg.id)
+            self.leg_down(leg, end)
 
 
 def failed_end(event: InviteFailed) -> LegEnd:

@@ -86,7 +86,6 @@ class TenantSnapshot:
     digest_algorithms: tuple[str, ...]
     internal_calls: bool
     external_ring_s: float
-    time_zone: str
     prompt_language: str
     country: str
     extensions: Mapping[str, ExtensionSnapshot]

@@ -9,7 +9,7 @@ from media.offer_answer import Agreement
 from media.port_state import Player
 from media.ready_file import ReadyFile
 
-CODECS = ("PCMA", "PCMU")
+CODECS = ("pcma", "pcmu")
 """What sounds are made ready in."""
 
 FALLBACK_LANGUAGE = "en"

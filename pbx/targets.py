@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from pbx.codec_policy import policy
 from pbx.dial import DialTarget
 from pbx.location import Binding
-from sip.flow import Flow, Target, bracket
+from sip.dialog import target_of
+from sip.flow import Flow, Target
+from sip.uri import SipUri
 
 if TYPE_CHECKING:
     from pbx.location import Location
@@ -29,7 +31,7 @@ def extension_targets(
 
 def _device_target(binding: Binding, device: DeviceSnapshot, extension: ExtensionSnapshot) -> DialTarget:
     return DialTarget(
-        hop=_path_hop(binding) or binding.hop(),
+        hop=_hop(binding, device),
         uri=str(binding.contact),
         number=extension.number,
         host=binding.flow.local[0],
@@ -39,9 +41,12 @@ def _device_target(binding: Binding, device: DeviceSnapshot, extension: Extensio
     )
 
 
-def _path_hop(binding: Binding) -> Flow | None:
-    """With a Path the request goes back over the flow by which the edge proxy registered it (RFC 3327 §5.2)."""
-    return binding.flow if binding.path else None
+def _hop(binding: Binding, device: DeviceSnapshot) -> Flow | Target:
+    """The flow of the registration for a phone behind a NAT or an edge proxy (RFC 3327 §5.2); else its Contact."""
+    uri = binding.contact
+    if binding.path or not isinstance(uri, SipUri) or (binding.behind_nat and device.nat == "auto"):
+        return binding.flow
+    return target_of(uri)
 
 
 def trunk_target(trunk: TrunkSnapshot, peer: tuple[str, int], number: str) -> DialTarget:
@@ -49,7 +54,7 @@ def trunk_target(trunk: TrunkSnapshot, peer: tuple[str, int], number: str) -> Di
     host, port = peer
     return DialTarget(
         hop=Target(host, port, "UDP"),
-        uri=f"sip:{number}@{bracket(host)}:{port}",
+        uri=str(SipUri(user=number, host=host, port=port)),
         number=number,
         host=None,
         codecs=policy(trunk.codecs),

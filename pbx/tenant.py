@@ -74,6 +74,10 @@ class TenantView:
     def internal_calls(self) -> bool:
         return self._tenant.internal_calls
 
+    @property
+    def external_ring_s(self) -> float:
+        return self._tenant.external_ring_s
+
     def has_extension(self, number: str) -> bool:
         return number in self._tenant.extensions
 

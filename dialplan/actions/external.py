@@ -32,7 +32,7 @@ async def _dial_peers(control: CallControl, trunk: TrunkSnapshot, number: str) -
         try:
             return await control.dial(
                 [trunk_target(trunk, peer, number)],
-                trunk.setup_timeout_s,
+                min(trunk.setup_timeout_s, control.tenant.external_ring_s),
                 control.caller_address(),
                 progress_s=trunk.progress_timeout_s,
             )

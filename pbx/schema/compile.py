@@ -28,6 +28,7 @@ from pbx.snapshot import (
 from sip.digest import ha1
 
 DTMF: Final = "telephone-event"
+LOOPBACK_NETS: Final = ("127.0.0.0/8", "::1/128")
 
 
 def compile_files(paths: Sequence[Path]) -> tuple[Snapshot | None, list[ConfigError]]:
@@ -55,7 +56,6 @@ def _tenant(document: Document, tenant: Tenant) -> TenantSnapshot:
         digest_algorithms=tenant.digest_algorithms,
         internal_calls=tenant.internal_calls,
         external_ring_s=float(tenant.external_ring),
-        time_zone=tenant.time_zone,
         prompt_language=tenant.prompt_language,
         country=tenant.country,
         extensions={extension.number: _extension(tenant, extension) for extension in tenant.extensions},
@@ -93,12 +93,17 @@ def _device(tenant: Tenant, extension: Extension, device: Device) -> DeviceSnaps
         },
         digest_algorithms=algorithms,
         max_contacts=device.max_contacts,
-        allowed_nets=tuple(ip_network(net) for net in device.allowed_nets),
+        allowed_nets=tuple(ip_network(net) for net in _allowed_nets(device)),
         codecs=_codecs(device.codecs),
         transports=device.transports,
         nat=device.nat,
         enabled=device.status == "enabled",
     )
+
+
+def _allowed_nets(device: Device) -> tuple[str, ...]:
+    """A password that everybody knows opens nothing beyond this machine, unless the document says so."""
+    return device.allowed_nets or (LOOPBACK_NETS if device.public_password else ())
 
 
 def _trunk(trunk: Trunk) -> TrunkSnapshot:

@@ -22,7 +22,6 @@ from pbx.schema.values import (
     Password,
     ServiceNumber,
     TenantKey,
-    TimeZone,
     Transports,
     UserName,
     refused,
@@ -86,7 +85,6 @@ class Tenant(Model):
     internal_calls: bool = True
     ext_ring: RingTimeout = 30
     external_ring: RingTimeout = 45
-    time_zone: TimeZone = "UTC"
     prompt_language: Language = "en"
     country: Country = "us"
     extensions: tuple[Extension, ...] = ()

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Annotated, Any, Final
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
@@ -118,12 +117,6 @@ def _source(value: str) -> str:
     return value
 
 
-def _time_zone(value: str) -> str:
-    if value not in available_timezones():
-        raise refused(f"{value[:80]!r} is not a time zone", "a name of the IANA table like Europe/Berlin")
-    return value
-
-
 def _password(value: str) -> str:
     # Says nothing of the value itself.
     if not 1 <= len(value) <= MAX_PASSWORD:
@@ -146,7 +139,6 @@ Domain = Annotated[str, AfterValidator(_domain)]
 Host = Annotated[str, AfterValidator(_host)]
 Network = Annotated[str, AfterValidator(_network)]
 Source = Annotated[str, AfterValidator(_source)]
-TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Password = Annotated[str, AfterValidator(_password)]
 Codec = Annotated[str, _one_of(tuple(CODEC_FORMATS), "a codec", str.lower)]
 Transport = Annotated[str, _one_of(_TRANSPORTS, "a transport", str.lower)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pbx.store.database import StoreError, last_seq, open_engine
+from pbx.store.database import StoreError, open_engine
 from pbx.store.history import BindingKey, BindingRow, EventRow, History, binding_key
 from pbx.store.queries import CallQuery, HistoryReader, LogState
 
@@ -16,6 +16,5 @@ __all__ = [
     "LogState",
     "StoreError",
     "binding_key",
-    "last_seq",
     "open_engine",
 ]

@@ -73,7 +73,6 @@ def tenant(
         digest_algorithms=ALGORITHMS,
         internal_calls=True,
         external_ring_s=45.0,
-        time_zone="UTC",
         prompt_language="en",
         country="US",
         extensions={one.number: one for one in extensions},

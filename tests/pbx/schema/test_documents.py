@@ -150,7 +150,7 @@ def test_unpack_raises_nothing_but_snapshot_error(data: bytes) -> None:
             "ext_ring: 25",
             "ext_rung: 25",
             "f.yaml:4: tenants[0].ext_rung: is no setting here (allowed: key | domain | own_address | status | "
-            "digest_algorithms | internal_calls | ext_ring | external_ring | time_zone | prompt_language | "
+            "digest_algorithms | internal_calls | ext_ring | external_ring | prompt_language | "
             "country | extensions | numbers)",
         ),
         (
@@ -162,12 +162,6 @@ def test_unpack_raises_nothing_but_snapshot_error(data: bytes) -> None:
             "ext_ring: 25",
             "own_address: perhaps",
             "f.yaml:4: tenants[0].own_address: 'perhaps' is neither true nor false (allowed: true | false)",
-        ),
-        (
-            "ext_ring: 25",
-            "time_zone: Mars/Crater",
-            "f.yaml:4: tenants[0].time_zone: 'Mars/Crater' is not a time zone "
-            "(allowed: a name of the IANA table like Europe/Berlin)",
         ),
         (
             "password: a-long-password",

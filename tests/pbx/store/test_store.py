@@ -9,8 +9,9 @@ import pytest
 
 from pbx.cdr import Cdr, LegRecord
 from pbx.events import encode
-from pbx.spool import Position
-from pbx.store import CallQuery, History, HistoryReader, LogState, StoreError, binding_key, last_seq, open_engine
+from pbx.spool import Position, SpoolError
+from pbx.spool.floor import last_seq
+from pbx.store import CallQuery, History, HistoryReader, LogState, StoreError, binding_key, open_engine
 from pbx.store.tables import CALLS, LEGS
 from tests.fakes.call_log import registration
 from tests.pbx.cdr.test_fold import ANSWERED, fold_at
@@ -80,7 +81,7 @@ def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"no database" * 100)
     with pytest.raises(StoreError, match="restore a backup"):
         open_engine(tmp_path / "x.db")
-    with pytest.raises(StoreError, match="restore a backup"):
+    with pytest.raises(SpoolError, match="restore a backup"):
         last_seq(tmp_path / "x.db")
 
 
