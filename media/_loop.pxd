@@ -3,7 +3,7 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from media._port cimport (
-    BATCH, CLOCK_MONOTONIC, Engine, PRIO_PROCESS, PR_SET_TIMERSLACK, Port, TFD_TIMER_ABSTIME, TIMER_ABSTIME,
+    BATCH, CLOCK_MONOTONIC, Engine, PLAYERS_AT_ONCE, PRIO_PROCESS, PR_SET_TIMERSLACK, Port, TFD_TIMER_ABSTIME, TIMER_ABSTIME,
     clock_nanosleep, draw, epoll_wait, itimerspec, monotonic_ns, prctl, prefetch, pthread_mutex_lock,
     pthread_mutex_unlock, sched_yield, setpriority, timerfd_settime, timespec,
 )
@@ -31,32 +31,56 @@ cdef inline void set_timer(Engine* engine, uint64_t due_ns) noexcept nogil:
     timerfd_settime(engine.timer_fd, TFD_TIMER_ABSTIME, &at, NULL)
 
 
-cdef inline void tick(Engine* engine) noexcept nogil:
-    # Players on their schedule, reports when due, and a count of who is talking.
+cdef inline bint play_some(Engine* engine) noexcept nogil:
+    # At most PLAYERS_AT_ONCE frames, then packets that wait have their turn; True when more are due.
+    cdef int scanned = 0
+    cdef int played = 0
+    cdef int before
+    cdef int players = engine.players_used
+    while scanned < players and engine.players_used:
+        if engine.player_turn >= engine.players_used:
+            engine.player_turn = 0
+        scanned += 1
+        if engine.players[engine.player_turn].player.due_ns <= engine.now_ns:
+            if played == PLAYERS_AT_ONCE:
+                return True
+            played += 1
+            before = engine.players_used
+            play_due(engine, engine.players[engine.player_turn])
+            if engine.players_used < before:
+                # It has finished, and the last of the row took its place.
+                continue
+        engine.player_turn += 1
+    return False
+
+
+cdef inline void keep_house(Engine* engine) noexcept nogil:
+    # Reports when due, and a count of who is talking.
     cdef int index
     cdef int active = 0
     cdef Port* port
+    for index in range(engine.ports_used):
+        port = engine.ports[index]
+        if port.durable.packets_in and engine.now_ns - port.durable.last_in_ns < 1000000000:
+            active += 1
+        if engine.now_ns >= port.rtcp_due_ns:
+            report(engine, port, False)
+            # RFC 3550 §6.2: 0.5 to 1.5 of the interval, so that reports never march in step.
+            port.rtcp_due_ns = engine.now_ns + engine.rtcp_ns // 2 + draw(engine) % engine.rtcp_ns
+    engine.active = active
+    engine.housekeeping_due_ns = engine.now_ns + engine.housekeeping_ns
+
+
+cdef inline void tick(Engine* engine) noexcept nogil:
     cdef uint64_t next_ns
-    for index in range(engine.players_used - 1, -1, -1):
-        if engine.players[index].player.due_ns <= engine.now_ns:
-            play_due(engine, engine.players[index])
+    cdef bint more = play_some(engine)
     if engine.now_ns >= engine.housekeeping_due_ns:
-        for index in range(engine.ports_used):
-            port = engine.ports[index]
-            if port.durable.packets_in and engine.now_ns - port.durable.last_in_ns < 1000000000:
-                active += 1
-            if engine.now_ns >= port.rtcp_due_ns:
-                report(engine, port, False)
-                # RFC 3550 §6.2: 0.5 to 1.5 of the interval, so that reports never march in step.
-                port.rtcp_due_ns = engine.now_ns + engine.rtcp_ns // 2 + draw(engine) % engine.rtcp_ns
-        engine.active = active
-        engine.housekeeping_due_ns = engine.now_ns + engine.housekeeping_ns
-    if engine.players_used:
-        next_ns = engine.now_ns - engine.now_ns % engine.tick_ns + engine.tick_ns
-        if next_ns > engine.housekeeping_due_ns:
-            next_ns = engine.housekeeping_due_ns
-    else:
-        next_ns = engine.housekeeping_due_ns
+        keep_house(engine)
+    next_ns = engine.housekeeping_due_ns
+    if more:
+        next_ns = engine.now_ns
+    elif engine.players_used:
+        next_ns = min(next_ns, engine.now_ns - engine.now_ns % engine.tick_ns + engine.tick_ns)
     if engine.ports_used:
         set_timer(engine, next_ns)
 

@@ -94,6 +94,7 @@ cdef enum:
     EVENT_LATCHED = 1
     EVENT_FINISHED = 2
     PLAYER_CATCH_UP = 5
+    PLAYERS_AT_ONCE = 48
     RTP_MAX_DROPOUT = 3000
     RTP_MAX_MISORDER = 100
 
@@ -230,6 +231,7 @@ ctypedef struct Engine:
     Port** players
     int players_used
     int players_room
+    int player_turn
     Event* events
     int events_used
     int events_room

@@ -22,7 +22,7 @@ class Bench:
     """One data path with ports on loopback."""
 
     def __init__(self, make: Callable[..., Datapath], rtcp_interval_s: float = 60.0) -> None:
-        self.memory = mmap.mmap(-1, 512 * 64)
+        self.memory = mmap.mmap(-1, 512 * 128)
         self.make = make
         self.rtcp_interval_s = rtcp_interval_s
         self.path = self.started()

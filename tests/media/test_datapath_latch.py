@@ -66,9 +66,9 @@ def test_signalled_address_beats_a_guess_at_once(bench: Bench, phones: Phones) -
 def test_latches_anew_only_after_silence(bench: Bench, phones: Phones) -> None:
     one, two, moved = phones(1), phones(2), phones(3)
     left, right = bench.pair(one, two)
+    quiet_since = time.monotonic()
     one.send(left)
     before = two.hear()
-    quiet_since = time.monotonic()
 
     def heard_moved() -> bool:
         moved.send(left, b"moved")

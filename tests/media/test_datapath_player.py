@@ -76,3 +76,17 @@ def test_a_file_that_cannot_be_played_is_said(bench: Bench, phones: Phones, tmp_
     (event,) = bench.events()
     assert isinstance(event, PlayerFinished)
     assert "none.raw" in (event.error or "")
+
+
+def test_many_players_begun_at_once_all_finish(bench: Bench, phones: Phones, tmp_path: Path) -> None:
+    phone = phones(1)
+    path = prompt(tmp_path, 2)
+    for port_id in range(1, 121):
+        bench.port(port_id)
+        player = Player(id=port_id, path=path, payload_type=0)
+        bench.path.put(port_id, 1, PortState(remote_rtp=phone.address, player=player))
+    until(lambda: len(bench.events()) == 120)
+    assert {event.port_id for event in bench.events() if isinstance(event, PlayerFinished)} == set(range(1, 121))
+    heard = phone.drain()
+    assert len(heard) == 240
+    assert len({packet.ssrc for packet in heard}) == 120
