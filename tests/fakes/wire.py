@@ -45,16 +45,27 @@ class Station:
 
 
 class Wire:
-    """Joins stations. `loss` decides for each datagram whether it is lost: (sender, datagram, number) -> bool."""
+    """Joins stations. `loss` decides for each datagram whether it is lost: (sender, datagram, number) -> bool.
 
-    def __init__(self, *, delay_s: float = 0.01, loss: Callable[[str, bytes, int], bool] | None = None) -> None:
+    `copies` gives how long each copy of a datagram flies beyond `delay_s`, in seconds: one copy at once by default.
+    """
+
+    def __init__(
+        self,
+        *,
+        delay_s: float = 0.01,
+        loss: Callable[[str, bytes, int], bool] | None = None,
+        copies: Callable[[], tuple[float, ...]] = lambda: (0.0,),
+    ) -> None:
         self.now = 0.0
         self.delay_s = delay_s
+        self.copies = copies
         self.loss = loss or (lambda sender, data, number: False)
         self.ladder: list[str] = []
         self._stations: dict[Address, Station] = {}
         self._flying: list[tuple[float, int, Address, Address, bytes]] = []
         self._numbers = count()
+        self.resolvable: Callable[[str], bool] = lambda host: not host.endswith(".invalid")
 
     def station(self, name: str, address: Address, settings: StackSettings | None = None) -> Station:
         station = self._stations[address] = Station(self, name, address, settings)
@@ -71,8 +82,11 @@ class Wire:
             if event is None:
                 break
             if isinstance(event, ResolveNeeded):
-                flow = station.flow_to((event.host, event.port or 5060))
-                station.stack.resolved(event.query, flow, 3600.0, self.now)
+                if self.resolvable(event.host):
+                    flow = station.flow_to((event.host, event.port or 5060))
+                    station.stack.resolved(event.query, flow, 3600.0, self.now)
+                else:
+                    station.stack.resolve_failed(event.query, self.now)
             else:
                 station.events.append(event)
         for flow, data in station.stack.datagrams_to_send():
@@ -81,8 +95,9 @@ class Wire:
             line = data.split(b"\r\n", 1)[0].decode("utf-8", "replace")
             mark = " (lost)" if lost else ""
             self.ladder.append(f"{self.now:9.3f}  {station.name} -> {flow.remote[0]}:{flow.remote[1]}  {line}{mark}")
-            if not lost:
-                heappush(self._flying, (self.now + self.delay_s, number, station.address, flow.remote, data))
+            for extra_s in () if lost else self.copies():
+                due = self.now + self.delay_s + extra_s
+                heappush(self._flying, (due, next(self._numbers), station.address, flow.remote, data))
 
     def run(self, until: float | None = None) -> None:
         """Let time pass until nothing is left to happen, or until a time."""
@@ -119,3 +134,13 @@ def random_loss(seed: int, rate: float) -> Callable[[str, bytes, int], bool]:
     """Loses a share of all datagrams, the same ones in every run."""
     rng = random.Random(seed)
     return lambda sender, data, number: rng.random() < rate
+
+
+def random_copies(seed: int, duplicates: float, jitter_s: float) -> Callable[[], tuple[float, ...]]:
+    """Doubles a share of all datagrams, and delays each copy by up to `jitter_s`, so that they overtake each other."""
+    rng = random.Random(seed)
+
+    def copies() -> tuple[float, ...]:
+        return tuple(rng.random() * jitter_s for _ in range(2 if rng.random() < duplicates else 1))
+
+    return copies
