@@ -93,6 +93,12 @@ class UdpListener:
         self._loop = loop
         loop.add_reader(self._socket.fileno(), self._readable)
 
+    def _listen_again(self) -> None:
+        """Ask the loop anew: libuv stops polling a socket that reports an error, and the listener would be deaf."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop.add_reader(self._socket.fileno(), self._readable)
+
     def close(self) -> None:
         if self._loop is not None:
             self._loop.remove_reader(self._socket.fileno())
@@ -142,10 +148,13 @@ class UdpListener:
     def _drain(self) -> None:
         receive = self._socket.recvmsg
         counters = self.counters
-        for _ in range(DRAIN):
+        for turn in range(DRAIN):
             try:
                 data, ancillary, _flags, peer = receive(MAX_DATAGRAM, _ANCILLARY)
             except BlockingIOError:
+                if not turn:
+                    # Woken for nothing but errors that may still wait in their queue.
+                    self._drain_errors(None)
                 return
             except OSError:
                 self._drain_errors(None)
@@ -169,6 +178,8 @@ class UdpListener:
 
     def _drain_errors(self, failed: Address | None) -> None:
         """Read the socket's error queue: which peers the network reports unreachable (IP_RECVERR)."""
+        if self._loop is not None:
+            self._loop.call_soon(self._listen_again)
         told: set[Address] = set()
         for _ in range(DRAIN):
             try:
