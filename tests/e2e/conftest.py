@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.ports import Ports
+from tests.e2e.script_phone import ScriptPhone
 from tests.e2e.server import CallBook, Server
 from tests.e2e.sipp_phone import SippPhone
 
 HERE = Path(__file__).resolve().parent
 QUICK = HERE / "quick.yaml"
-
-MakeServer = Callable[..., Server]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,17 +22,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failed test shows what its programs said."""
-    outcome = yield
-    report = outcome.get_result()
+    report = yield
     if report.failed:
-        for value in getattr(item, "funcargs", {}).values():
-            if isinstance(value, Server):
-                report.sections.append(("server", value.report()))
-            elif isinstance(value, Phones):
-                report.sections.extend((f"phone {one.extension}", one.report()) for one in value.sipp_phones)
+        fixtures: dict[str, object] = getattr(item, "funcargs", {})
+        for value in fixtures.values():
+            if isinstance(value, (Server, Servers, Phones)):
+                report.sections.append((type(value).__name__, value.report()))
+    return report
+
+
+class Servers:
+    """Starts servers of the test's own."""
+
+    def __init__(self, ports: Ports, folder: Path) -> None:
+        self._ports = ports
+        self._folder = folder
+        self.made: list[Server] = []
+
+    def start(self, *arguments: str, host: str = "127.0.0.1", listen: str = "127.0.0.1") -> Server:
+        """`cordboard serve` with these arguments, ready for calls."""
+        server = Server(self._folder / f"server-{len(self.made)}", self._ports, *arguments, host=host, listen=listen)
+        self.made.append(server)
+        return server.start()
+
+    def report(self) -> str:
+        return "\n".join(server.report() for server in self.made)
+
+    def end(self) -> None:
+        for server in self.made:
+            server.end()
 
 
 class Phones:
@@ -45,9 +63,12 @@ class Phones:
         self._ports = ports
         self._folder = folder
         self.sipp_phones: list[SippPhone] = []
+        self.script_phones: list[ScriptPhone] = []
         self._registered: list[SippPhone] = []
 
-    def sipp(self, server: Server, extension: str, *, registered: bool = False, password: str | None = None) -> SippPhone:
+    def sipp(
+        self, server: Server, extension: str, *, registered: bool = False, password: str | None = None
+    ) -> SippPhone:
         """A SIPp phone; `registered` where it is to be called."""
         phone = SippPhone(server, self._ports, self._folder, extension, password=password)
         self.sipp_phones.append(phone)
@@ -56,7 +77,22 @@ class Phones:
             self._registered.append(phone)
         return phone
 
+    def scripted(self, server: Server, extension: str, *, registered: bool = False) -> ScriptPhone:
+        """A phone whose user is the test; its bindings stay with the server unless it takes them back."""
+        phone = ScriptPhone(server, self._ports.take(), extension)
+        self.script_phones.append(phone)
+        if registered:
+            answer = phone.register()
+            assert answer.status == 200, answer
+        return phone
+
+    def report(self) -> str:
+        reports = [one.report() for one in self.sipp_phones] + [one.report() for one in self.script_phones]
+        return "\n\n".join(reports)
+
     def end(self) -> None:
+        for one in self.script_phones:
+            one.close()
         for phone in self.sipp_phones:
             phone.end()
         for phone in self._registered:
@@ -77,16 +113,10 @@ def phones(ports: Ports, tmp_path: Path) -> Iterator[Phones]:
 
 
 @pytest.fixture
-def make_server(ports: Ports, tmp_path: Path) -> Iterator[MakeServer]:
-    """Starts servers of the test's own: `make_server("--demo")`."""
-    with ExitStack() as made:
-
-        def make(*arguments: str, **options: str) -> Server:
-            server = Server(tmp_path / f"server-{len(made._exit_callbacks)}", ports, *arguments, **options)
-            made.callback(server.end)
-            return server.start()
-
-        yield make
+def servers(ports: Ports, tmp_path: Path) -> Iterator[Servers]:
+    made = Servers(ports, tmp_path)
+    yield made
+    made.end()
 
 
 @pytest.fixture(scope="session")

@@ -81,6 +81,8 @@ class SippPhone:
         return [int(status) for status in received]
 
     def report(self) -> str:
+        if not self._runs:
+            return "played nothing"
         errors = "".join(path.read_text(errors="replace") for path in sorted(self._folder.glob("*-errors.log")))
         return f"{self.extension} at port {self.port}: {self._runs[-1].name}\n{errors}\n{self.messages[-8000:]}"
 

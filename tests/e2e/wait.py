@@ -16,7 +16,7 @@ class TooLate(AssertionError):
 
 
 def wait_until(condition: Callable[[], T | None], timeout_s: float, what: str) -> T:
-    """The first result of `condition` that is not None or False. Raises TooLate, which names `what`, at the deadline."""
+    """The first result of `condition` that is not None or False. At the deadline: raises TooLate."""
     deadline = time.monotonic() + timeout_s
     while True:
         result = condition()
