@@ -77,9 +77,11 @@ class Phones:
             self._registered.append(phone)
         return phone
 
-    def scripted(self, server: Server, extension: str, *, registered: bool = False) -> ScriptPhone:
+    def scripted(
+        self, server: Server, extension: str, *, registered: bool = False, password: str | None = None
+    ) -> ScriptPhone:
         """A phone whose user is the test; its bindings stay with the server unless it takes them back."""
-        phone = ScriptPhone(server, self._ports.take(), extension)
+        phone = ScriptPhone(server, self._ports.take(), extension, password)
         self.script_phones.append(phone)
         if registered:
             answer = phone.register()

@@ -6,6 +6,7 @@ import secrets
 import selectors
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
@@ -25,7 +26,7 @@ E = TypeVar("E", bound=Event)
 class ScriptPhone:
     """Its stack and sockets are real, its user is the test. What it sent and got is kept as bytes."""
 
-    def __init__(self, server: Server, port: int, extension: str) -> None:
+    def __init__(self, server: Server, port: int, extension: str, password: str | None = None) -> None:
         self.extension = extension
         self.address = (server.host, port)
         self.domain = f"{server.host}:{server.port}"
@@ -33,7 +34,7 @@ class ScriptPhone:
         self.received: list[bytes] = []
         self.events: list[Event] = []
         self.rtp = RtpStream(server.host)
-        self._password = f"demo-{extension}"
+        self._password = f"demo-{extension}" if password is None else password
         self._flow = Flow("phone", "UDP", self.address, (server.host, server.port))
         self._stack = Stack(token=lambda: secrets.token_hex(8))
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -85,31 +86,37 @@ class ScriptPhone:
         self._flush()
         return number
 
-    def expect(self, kind: type[E], timeout_s: float = 20.0) -> E:
-        """The next event of a kind, leaving out others before it. Raises TooLate."""
+    def pump_until(self, condition: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
+        """Go on until a condition holds. Raises TooLate."""
         deadline = time.monotonic() + timeout_s
-        while True:
-            for place, event in enumerate(self.events):
-                if isinstance(event, kind):
-                    del self.events[: place + 1]
-                    return event
+        while not condition():
             left_s = deadline - time.monotonic()
             if left_s <= 0:
-                raise TooLate(f"{self.extension} waits {timeout_s:g} s for {kind.__name__}\n{self.report()}")
+                raise TooLate(f"{self.extension} waited {timeout_s:g} s in vain: {what}\n{self.report()}")
             self.pump(left_s)
 
-    def expect_bytes(self, start: bytes, times: int = 1, timeout_s: float = 20.0) -> list[bytes]:
-        """Every datagram so far that begins with `start`, once there are `times` of them. Raises TooLate."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            found = [data for data in self.received if data.startswith(start)]
-            if len(found) >= times:
-                return found
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                text = f"{self.extension} waits {timeout_s:g} s for {times} x {start!r}"
-                raise TooLate(f"{text}\n{self.report()}")
-            self.pump(left_s)
+    def expect(self, kind: type[E], timeout_s: float = 20.0) -> E:
+        """The next event of a kind, leaving out others before it. Raises TooLate."""
+
+        def place() -> int | None:
+            return next((n for n, event in enumerate(self.events) if isinstance(event, kind)), None)
+
+        self.pump_until(lambda: place() is not None, kind.__name__, timeout_s)
+        at = place()
+        assert at is not None
+        event = self.events[at]
+        del self.events[: at + 1]
+        assert isinstance(event, kind)
+        return event
+
+    def expect_bytes(self, start: bytes, count: int = 1) -> list[bytes]:
+        """Every datagram so far that begins with `start`, once there are `count` of them. Raises TooLate."""
+
+        def found() -> list[bytes]:
+            return [data for data in self.received if data.startswith(start)]
+
+        self.pump_until(lambda: len(found()) >= count, f"{count} x {start!r}")
+        return found()
 
     def report(self) -> str:
         heads = [data.split(b"\r\n", 1)[0].decode("utf-8", "replace") for data in self.received]
