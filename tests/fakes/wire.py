@@ -62,6 +62,8 @@ class Wire:
         self.copies = copies
         self.loss = loss or (lambda sender, data, number: False)
         self.ladder: list[str] = []
+        self.mailboxes: dict[Address, list[tuple[float, bytes]]] = {}
+        """What came for addresses where no stack listens, with times."""
         self._stations: dict[Address, Station] = {}
         self._flying: list[tuple[float, int, Address, Address, bytes]] = []
         self._numbers = count()
@@ -122,7 +124,10 @@ class Wire:
         while self._flying and self._flying[0][0] <= self.now:
             _, _, source, to, data = heappop(self._flying)
             station = self._stations.get(to)
-            if station is not None:
+            if station is None:
+                if to in self.mailboxes:
+                    self.mailboxes[to].append((self.now, data))
+            else:
                 station.stack.receive(data, station.flow_to(source), self.now)
                 self.settle(station)
 
