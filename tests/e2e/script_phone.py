@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sip.commands import Bye, Cancel, Command, Respond, SendInvite, SendRequest
 from sip.digest import authorization, parse_challenge
-from sip.events import Event, InviteFailed, InviteReceived, ResolveNeeded, ResponseReceived
+from sip.events import Event, InviteAnswered, InviteFailed, InviteReceived, ResolveNeeded, ResponseReceived
 from sip.flow import Flow
 from sip.message import Response
 from sip.stack import Stack
@@ -195,11 +195,25 @@ class ScriptPhone:
         self.send(Respond(usage=invite.usage, status=200, body=self.sdp))
         self.rtp.send_to(media_address(invite.request.body))
 
+    def hear_answer(self) -> None:
+        """Wait for the 2xx and begin to send sound."""
+        self.rtp.send_to(media_address(self.expect(InviteAnswered).response.body))
+
     def hang_up(self, usage: int) -> None:
         self.send(Bye(usage=usage))
 
     def cancel(self, usage: int) -> None:
         self.send(Cancel(usage=usage))
+
+
+def talk(ann: ScriptPhone, ben: ScriptPhone) -> tuple[int, int]:
+    """Let one phone call the other and both send sound; the usages of both."""
+    usage = ann.invite(ben.extension)
+    incoming = ben.ringing()
+    ben.answer(incoming)
+    ann.hear_answer()
+    ben.expect_bytes(b"ACK ")
+    return usage, incoming.usage
 
 
 def media_address(body: bytes) -> tuple[str, int]:

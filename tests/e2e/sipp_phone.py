@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.ports import Ports, is_bound
@@ -14,6 +15,17 @@ SCENARIOS = Path(__file__).resolve().parent / "sipp"
 SCENARIO_S = 60
 DEFAULTS = {"hold_ms": "500", "ring_ms": "300", "status": "486", "expires": "300", "reason": "cause="}
 """What stands for the words between @ signs of a scenario."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """How often a scenario is played: so many calls, that many begin in a second."""
+
+    calls: int
+    rate: int
+
+
+ONCE = Turns(calls=1, rate=1)
 
 
 class SippPhone:
@@ -37,15 +49,18 @@ class SippPhone:
 
     def call(self, number: str, scenario: str, **values: str) -> None:
         """Begin a call to a number."""
-        self.play(scenario, number=number, **values)
+        self.play(scenario, number, ONCE, **values)
 
     def expect_call(self, scenario: str, **values: str) -> None:
         """Be ready for a call."""
-        self.play(scenario, **values)
+        self.play(scenario, "", ONCE, **values)
         wait_until(lambda: is_bound(self.port), 20, f"SIPp listens on port {self.port}")
 
-    def play(self, scenario: str, number: str = "", **values: str) -> None:
-        """Start a scenario of `tests/e2e/sipp/`; `values` replace its words between @ signs."""
+    def play(self, scenario: str, number: str = "", turns: Turns = ONCE, **values: str) -> None:
+        """Start a scenario of `tests/e2e/sipp/`, once or in `turns`.
+
+        `values` replace its words between @ signs.
+        """
         text = (SCENARIOS / f"{scenario}.xml").read_text(encoding="utf-8")
         for name, value in {**DEFAULTS, **values}.items():
             text = text.replace(f"@{name}@", value)
@@ -54,7 +69,8 @@ class SippPhone:
         path.write_text(text, encoding="utf-8")
         host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
         command = [
-            path_of("sipp"), f"{host}:{self.server.port}", "-sf", str(path), "-m", "1", "-nostdin",
+            path_of("sipp"), f"{host}:{self.server.port}", "-sf", str(path),
+            "-m", str(turns.calls), "-r", str(turns.rate), "-nostdin",
             "-i", self.server.host, "-p", str(self.port), "-mi", self.server.host, "-mp", str(self._media_port),
             "-s", number, "-key", "user", self.extension, "-au", self.extension, "-ap", self._password,
             "-auth_uri", f"{number or self.extension}@{host}:{self.server.port}",

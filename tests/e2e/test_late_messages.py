@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from sip.events import ByeReceived, InviteAnswered
+from sip.events import ByeReceived
 from tests.e2e.conftest import Phones
-from tests.e2e.script_phone import ScriptPhone, media_address
+from tests.e2e.script_phone import ScriptPhone, talk
 from tests.e2e.server import CallBook, Server
-
-
-def talk(ann: ScriptPhone, ben: ScriptPhone) -> tuple[int, int]:
-    """Let one phone call the other; the usages of both."""
-    usage = ann.invite(ben.extension)
-    incoming = ben.ringing()
-    ben.answer(incoming)
-    answered = ann.expect(InviteAnswered)
-    ann.rtp.send_to(media_address(answered.response.body))
-    ben.expect_bytes(b"ACK ")
-    return usage, incoming.usage
 
 
 def answers_to_bye(phone: ScriptPhone, count: int) -> list[bytes]:
