@@ -6,11 +6,14 @@ import random
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
+from typing import TypeVar
 
 from sip.core import StackSettings
 from sip.events import Event, ResolveNeeded
 from sip.flow import Address, Flow
 from sip.stack import Stack
+
+E = TypeVar("E", bound=Event)
 
 
 def counting_token(prefix: str) -> Callable[[], str]:
@@ -36,7 +39,7 @@ class Station:
     def flow_to(self, other: Address) -> Flow:
         return Flow(self.name, "UDP", self.address, other)
 
-    def take(self, kind: type[Event]) -> Event:
+    def take(self, kind: type[E]) -> E:
         """The next event, which must be of this kind."""
         assert self.events, f"{self.name} waits for {kind.__name__}, nothing happened"
         event = self.events.pop(0)

@@ -179,7 +179,7 @@ def test_a_request_of_the_peer_refreshes_its_target(method: str) -> None:
     usage = line.call_in()
     moved = line.another("10.0.0.3")
     line.peer.ask(method, 2, to_tag=line.tag, body=SDP, contact="<sip:raw@10.0.0.3>")
-    event = line.ann.take(ReinviteReceived if method == "INVITE" else UpdateReceived)
+    event = line.ann.events.pop(0)
     assert isinstance(event, ReinviteReceived | UpdateReceived)
     line.ann.stack.send(Respond(tx=event.tx, status=200, body=SDP), line.wire.now)
     line.pass_time()
@@ -232,7 +232,6 @@ def test_a_request_out_of_order_is_refused() -> None:
     line.call_in()
     line.peer.ask("INFO", 5, to_tag=line.tag)
     event = line.ann.take(DialogRequest)
-    assert isinstance(event, DialogRequest)
     line.ann.stack.send(Respond(tx=event.tx, status=200), line.wire.now)
     line.peer.ask("INFO", 4, to_tag=line.tag)
     assert line.peer.answers("INFO") == [200, 500]
@@ -305,7 +304,7 @@ def test_what_an_answer_says_of_the_dialog(status: int, *, lost: bool) -> None:
     line.ann.take(ResponseReceived)
     if lost:
         event = line.ann.take(DialogLost)
-        assert (event.usage, event.status) == (usage, status)  # type: ignore[union-attr]
+        assert (event.usage, event.status) == (usage, status)
     else:
         line.hang_up(usage)
         line.peer.reply(line.peer.requests("BYE")[0], 200)
@@ -318,7 +317,6 @@ def test_a_request_within_that_nobody_answers_loses_the_dialog() -> None:
     line.send_within(usage, "INFO")
     line.pass_time(40)
     failed = line.ann.take(RequestFailed)
-    assert isinstance(failed, RequestFailed)
     assert failed.status == 408
     line.ann.take(DialogLost)
     line.settled()
@@ -334,7 +332,6 @@ def test_forks_ring_one_answers_the_second_is_ended() -> None:
     for tag in ("a", "b", "a"):
         line.peer.reply(asked, 180, tag=tag)
         progress = line.ann.take(InviteProgress)
-        assert isinstance(progress, InviteProgress)
         assert progress.early == tag
     assert line.ann.stack.census()["dialogs"] == 2
     line.peer.reply(asked, 200, tag="b", body=SDP)
@@ -448,7 +445,6 @@ def test_a_name_without_an_address_fails_the_call() -> None:
     line = Line()
     line.invite(host="nowhere.invalid")
     failed = line.ann.take(InviteFailed)
-    assert isinstance(failed, InviteFailed)
     assert (failed.status, failed.response) == (503, None)
     line.settled()
 
@@ -462,7 +458,6 @@ def test_a_peer_without_branch_and_tags() -> None:
     line.peer.ask("INVITE", 1, body=SDP, via=via)
     line.peer.ask("INVITE", 1, body=SDP, via=via)
     event = line.ann.take(InviteReceived)
-    assert isinstance(event, InviteReceived)
     assert line.ann.events == []
     line.answer(event.usage)
     line.peer.ask("ACK", 1, to_tag=line.tag, via=via, uri="sip:ann@10.0.0.1:5060")
@@ -478,7 +473,6 @@ def test_a_refusal_to_a_peer_without_branch_is_acknowledged() -> None:
     via = "SIP/2.0/UDP 10.0.0.2:5060"
     line.peer.ask("INVITE", 1, body=SDP, via=via)
     event = line.ann.take(InviteReceived)
-    assert isinstance(event, InviteReceived)
     line.ann.stack.send(Respond(usage=event.usage, status=486), line.wire.now)
     line.pass_time()
     line.peer.ask("ACK", 1, to_tag=line.tag, via=via)
