@@ -117,17 +117,24 @@ class UdpListener:
     def send(self, flow: Flow, data: bytes) -> None:
         """Send one datagram. UDP promises nothing: a full buffer loses it, and retransmission makes up for that."""
         try:
-            if self._wildcard:
-                self._socket.sendmsg((data,), self._source(flow.local[0]), 0, flow.remote)
-            else:
-                self._socket.sendto(data, flow.remote)
-            self.counters.sent += 1
+            self._send(flow, data)
         except BlockingIOError:
             self.counters.send_failures += 1
         except OSError:
-            # An error of the queue (ICMP for an earlier datagram) or no route to this peer.
-            self.counters.send_failures += 1
-            self._drain_errors(flow.remote)
+            # Most likely the report of an earlier datagram to somebody else: this one deserves another try.
+            self._drain_errors(None)
+            try:
+                self._send(flow, data)
+            except OSError:
+                self.counters.send_failures += 1
+                self._drain_errors(flow.remote)
+
+    def _send(self, flow: Flow, data: bytes) -> None:
+        if self._wildcard:
+            self._socket.sendmsg((data,), self._source(flow.local[0]), 0, flow.remote)
+        else:
+            self._socket.sendto(data, flow.remote)
+        self.counters.sent += 1
 
     def _source(self, host: str) -> list[tuple[int, int, bytes]]:
         """Ancillary data that makes the kernel send from one of our addresses."""
