@@ -144,6 +144,8 @@ class Core:
         usage.phase = Phase.DOWN
         if usage.served:
             self.refuse_served(usage)
+        if usage.reinvite is not None and usage.reinvite.tx is not None:
+            self.layer.limit(usage.reinvite.tx, self.now)
         if usage.accepted is not None and usage.accepted.timer is not None:
             usage.accepted.timer.cancel()
         usage.accepted = None

@@ -96,7 +96,8 @@ INVITE_CLIENT: Table = {
     (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (A.PASS_UP,)),
     (S.PROCEEDING, I.FINAL_2XX): (S.ACCEPTED, (A.STOP_TIMERS, A.START_M, A.PASS_UP)),
     (S.PROCEEDING, I.FINAL_REST): (S.COMPLETED, (A.STOP_TIMERS, A.SEND_ACK, A.START_D, A.PASS_UP)),
-    # RFC 3261 §9.1: a cancelled INVITE waits 64*T1 for its final answer, no longer (the layer's `limit`).
+    # RFC 3261 §9.1: a cancelled INVITE waits 64*T1 for its final answer, no longer (the layer's `limit`);
+    # so does a re-INVITE whose dialog ended.
     (S.PROCEEDING, I.TIMER_B): (S.TERMINATED, (A.STOP_TIMERS, A.REPORT_TIMEOUT)),
     # An INVITE that already drew an answer is not failed by a late ICMP error.
     (S.PROCEEDING, I.TRANSPORT_ERROR): (S.PROCEEDING, ()),

@@ -98,7 +98,7 @@ class TransactionLayer:
         return tx
 
     def limit(self, tx: Transaction, now: float) -> None:
-        """Give a cancelled INVITE 64*T1 from now for its final answer (RFC 3261 §9.1)."""
+        """Give an INVITE that is cancelled, or whose dialog is over, 64*T1 from now for its answer (RFC 3261 §9.1)."""
         if tx.state is State.PROCEEDING and tx.timeout_timer is None:
             tx.timeout_timer = self._timers.after_constant(
                 self._timing.transaction_s, now, self._on_timer, (tx, Input.TIMER_B)

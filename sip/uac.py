@@ -90,7 +90,7 @@ class UserAgentClient:
                 raise LocalError("a re-INVITE of this usage is still unanswered")
             dialog.exchange.send(Carrier.INVITE, has_sdp)
             owner.carrier = Carrier.FINAL
-            usage.reinvite = owner.ident
+            usage.reinvite = owner
         elif command.method == "UPDATE":
             dialog.exchange.send(Carrier.UPDATE, has_sdp)
             owner.carrier = Carrier.UPDATE_OK
@@ -159,7 +159,7 @@ class UserAgentClient:
                 self._fail_request(owner, 503, _UNREACHABLE)
                 return
             core.stamp(request, flow, contact_user)
-            core.layer.start_client(request, flow, owner, at, ident=owner.ident)
+            owner.tx = core.layer.start_client(request, flow, owner, at, ident=owner.ident)
 
         core.with_flow(hop, now, start)  # type: ignore[arg-type]
 
@@ -211,7 +211,7 @@ class UserAgentClient:
         if isinstance(owner, InviteUsage):
             self._on_invite_response(owner, tx, response, now)
         elif isinstance(owner, ClientRequest):
-            self._on_request_response(owner, response, now)
+            self._on_request_response(owner, tx, response, now)
 
     def on_failure(self, tx: Transaction, status: int, cause: str) -> None:
         owner = tx.owner
@@ -303,13 +303,16 @@ class UserAgentClient:
             self._core.events.append(InviteFailed(usage.ident, status, response, cause))
         self._core.end(usage)
 
-    def _on_request_response(self, owner: ClientRequest, response: Response, now: float) -> None:
+    def _on_request_response(self, owner: ClientRequest, tx: Transaction, response: Response, now: float) -> None:
         usage = owner.usage
         status = response.status
+        if status < 200 and owner.method == "INVITE" and usage is not None and usage.phase is not Phase.UP:
+            # The dialog ended meanwhile: as after a CANCEL, a final answer may not come any more.
+            self._core.layer.limit(tx, now)
         sdp: Role | None = None
         if owner.carrier is not None and usage is not None and usage.dialog is not None:
             sdp = self._on_offer_response(owner, usage, usage.dialog, response, now)
-            if sdp is Role.REPEAT and owner.method == "INVITE" and usage.reinvite != owner.ident and status >= 200:
+            if sdp is Role.REPEAT and owner.method == "INVITE" and usage.reinvite is not owner and status >= 200:
                 return
         if not owner.silent:
             self._core.events.append(ResponseReceived(owner.ident, response, sdp))
@@ -345,7 +348,7 @@ class UserAgentClient:
 
     def _settle(self, owner: ClientRequest, usage: InviteUsage, status: int) -> None:
         """The last word on a request within a dialog."""
-        if usage.reinvite == owner.ident:
+        if usage.reinvite is owner:
             usage.reinvite = None
         if owner.method == "BYE":
             self._core.end(usage)

@@ -85,8 +85,8 @@ class InviteUsage:
         """The ACK of each 2xx by remote tag, with its CSeq and flow, for 2xx that come again."""
         self.ack_due: int | None = None
         """The CSeq of an INVITE of ours whose 2xx brought an offer: the user's answer goes into its ACK."""
-        self.reinvite: int | None = None
-        """The transaction of a re-INVITE of ours that awaits its final answer."""
+        self.reinvite: ClientRequest | None = None
+        """A re-INVITE of ours that awaits its final answer."""
         self.served: dict[int, ServedRequest] = {}
         """Requests within the dialog that await the user's answer, by transaction."""
 
@@ -108,7 +108,7 @@ class ServedRequest:
 class ClientRequest:
     """A request of ours other than the first INVITE: what its answer belongs to."""
 
-    __slots__ = ("carrier", "ident", "method", "silent", "usage")
+    __slots__ = ("carrier", "ident", "method", "silent", "tx", "usage")
 
     def __init__(
         self,
@@ -123,5 +123,6 @@ class ClientRequest:
         self.method = method
         self.usage = usage
         self.carrier = carrier
+        self.tx: Transaction | None = None
         self.silent = silent
         """The stack sent it for itself (CANCEL, BYE): its answer interests nobody."""

@@ -657,6 +657,22 @@ def test_a_reinvite_that_overtakes_the_ack() -> None:
     pair.end(ann)
 
 
+def test_a_reinvite_whose_answer_is_lost_with_the_dialog_is_given_up() -> None:
+    pair = Pair()
+    ann, _ = pair.up()
+    pair.ann.stack.send(SendInDialog(usage=ann, method="INVITE", body=SDP), pair.wire.now)
+    pair.run()
+    event = pair.expect(pair.ben, ReinviteReceived)
+    pair.lose(b"SIP/2.0 200", 1)
+    pair.ben.stack.send(Respond(tx=event.tx, status=200, body=SDP), pair.wire.now)
+    pair.ann.stack.send(Bye(usage=ann), pair.wire.now)
+    pair.run(40)
+    pair.expect(pair.ben, ByeReceived)
+    assert pair.expect(pair.ann, ResponseReceived).response.status == 100
+    assert pair.expect(pair.ann, RequestFailed).status == 408
+    pair.settled()
+
+
 # -- what the server side refuses (§8.2)
 
 

@@ -38,6 +38,8 @@ class Side:
         self.answered = False
         self.over = False
         self.missed_ack = False
+        self.asleep = False
+        """A call that comes now is refused."""
 
     def send(self, command: Respond | Bye | Cancel | SendInDialog) -> None:
         self.station.stack.send(command, self.station.wire.now)
@@ -48,6 +50,9 @@ class Side:
             event = self.station.events.pop(0)
             if isinstance(event, InviteReceived):
                 self.usage = event.usage
+                if self.asleep:
+                    self.send(Respond(usage=event.usage, status=480))
+                    self.over = True
             elif isinstance(event, InviteAnswered | AckReceived):
                 self.answered = True
             elif isinstance(event, ByeReceived | InviteFailed | InviteCancelled | DialogLost):
@@ -102,6 +107,7 @@ class Play:
             self.ben.send(Respond(usage=self.ben.usage, status=status, body=SDP if status == 200 else b""))
             self.accepted = status == 200
             self.ben.over = self.ben.over or status != 200
+        self.ben.asleep = True
         self.wait(rng.random() * 10)
         for _ in range(rng.randrange(4)):
             self.ask_within(rng.choice((self.ann, self.ben)), rng.choice(("INVITE", "UPDATE", "INFO")))
