@@ -174,6 +174,11 @@ class Core:
             self.events.append(ResolveNeeded(query, hop.host, hop.port, hop.transport))
         self._waiting[query][1].append(then)
 
+    @property
+    def lookups(self) -> int:
+        """How many next hops are being resolved."""
+        return len(self._waiting)
+
     def resolved(self, query: int, flow: Flow | None, ttl_s: float, now: float) -> None:
         """The answer to ResolveNeeded; one that nobody waits for is dropped."""
         hop, waiting = self._waiting.pop(query, (None, []))

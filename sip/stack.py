@@ -173,6 +173,9 @@ class Stack:
             "usages": len(core.usages),
             "dialogs": len(core.dialogs),
             "timers": len(core.timers),
+            "requests": len(core.served),
+            "lookups": core.lookups,
+            "merged": self._server.merged,
         }
 
     # -- what the transaction layer reports

@@ -35,6 +35,11 @@ class UserAgentServer:
         self._client = client
         self._merged: dict[tuple[str, str | None, int], int] = {}
 
+    @property
+    def merged(self) -> int:
+        """How many INVITEs a double of which would be merged."""
+        return len(self._merged)
+
     # -- requests in
 
     def take(self, request: Request, flow: Flow, now: float) -> None:
