@@ -318,9 +318,8 @@ cdef class CompiledDatapath:
         else:
             for number in range(128):
                 payload_map[number] = number
+        cdef bint first = port.revision == 0
         lock(e)
-        if port.revision == 0:
-            self.listen(port)
         port.revision = revision
         port.remote_rtp = rtp
         port.remote_rtcp = rtcp
@@ -341,6 +340,9 @@ cdef class CompiledDatapath:
         if state.relay_to is None or port.peer_id != state.relay_to:
             self.join(port, state.relay_to)
         self.set_player(port, state.player)
+        if first:
+            # Last of all: what waits in the sockets finds everything in its place.
+            self.listen(port)
 
     cdef int set_player(self, Port* port, player) except -1:
         cdef Engine* e = self.engine
