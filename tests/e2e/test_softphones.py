@@ -1,0 +1,86 @@
+"""Softphones that others wrote call each other, and hear what the other one plays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.e2e.baresip import Baresip
+from tests.e2e.ports import Ports
+from tests.e2e.server import CallBook, Row, Server
+from tests.e2e.sound import likeness
+
+TALK_S = 4.0
+HEARD = 0.9
+NOT_HEARD = 0.3
+
+
+@pytest.fixture(scope="module")
+def baresips(demo: Server, ports: Ports, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Baresip, Baresip]]:
+    """Two baresips that are registered as 1006 and 1007."""
+    folder = tmp_path_factory.mktemp("baresips")
+    with ExitStack() as started:
+        pair = []
+        for extension, seed in (("1006", 6), ("1007", 7)):
+            phone = Baresip(demo, ports, folder, extension, seed=seed)
+            started.callback(phone.end)
+            pair.append(phone)
+        for phone in pair:
+            phone.wait_registered()
+        yield pair[0], pair[1]
+
+
+def talk(ann: Baresip, ben: Baresip, ends: Baresip) -> None:
+    """One phone calls the other, they talk, one of them ends it."""
+    ann.dial(ben.extension)
+    for phone in (ann, ben):
+        phone.wait_event("CALL_ESTABLISHED")
+    for phone in (ann, ben):
+        phone.wait_recorded(TALK_S)
+    ends.hang_up()
+    for phone in (ann, ben):
+        phone.wait_event("CALL_CLOSED")
+
+
+def check_sound(ann: Baresip, ben: Baresip) -> None:
+    for phone, other in ((ann, ben), (ben, ann)):
+        recording = phone.take_recording()
+        assert likeness(recording, other.played) > HEARD
+        assert likeness(recording, phone.played) < NOT_HEARD
+
+
+def check_record(row: Row, ann: Baresip, ben: Baresip, party: str) -> None:
+    assert (row["caller_original"], row["called_original"]) == (ann.extension, ben.extension)
+    assert (row["result"], row["reason"], row["hangup_party"]) == ("answered", "normal", party)
+    assert row["codec"] in ("PCMU", "PCMA")
+    assert row["loss_pct"] == 0
+    assert row["talk_ms"] >= TALK_S * 900
+    assert row["mos"] > 4
+
+
+def test_the_caller_hangs_up(book: CallBook, baresips: tuple[Baresip, Baresip]) -> None:
+    ann, ben = baresips
+    talk(ann, ben, ends=ann)
+    check_sound(ann, ben)
+    check_record(book.one(), ann, ben, "caller")
+
+
+def test_the_callee_hangs_up(book: CallBook, baresips: tuple[Baresip, Baresip]) -> None:
+    ben, ann = baresips
+    talk(ann, ben, ends=ben)
+    check_sound(ann, ben)
+    check_record(book.one(), ann, ben, "callee")
+
+
+def test_the_echo(demo: Server, book: CallBook, baresips: tuple[Baresip, Baresip]) -> None:
+    ann, _ = baresips
+    ann.dial("*60")
+    ann.wait_event("CALL_ESTABLISHED")
+    ann.wait_recorded(TALK_S)
+    ann.hang_up()
+    ann.wait_event("CALL_CLOSED")
+    assert likeness(ann.take_recording(), ann.played) > HEARD
+    row = book.one()
+    assert (row["result"], row["hangup_party"], row["destination"]) == ("answered", "caller", "echo")
