@@ -42,6 +42,40 @@ def torture_messages() -> list[bytes]:
     return [path.read_bytes() for path in sorted(corpus.glob("rfc*/*.dat"))]
 
 
+METHODS = (b"INVITE", b"ACK", b"BYE", b"CANCEL", b"UPDATE", b"INFO", b"PRACK", b"OPTIONS", b"REFER", b"MESSAGE")
+STATUSES = (b"100", b"180", b"183", b"200", b"202", b"302", b"401", b"408", b"481", b"486", b"491", b"500", b"603")
+
+
+def twist(rng: random.Random, data: bytes) -> bytes:
+    """The same message with another meaning, well-formed still: branch, method, status, CSeq, tags, body."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    method, number = rng.choice(METHODS), b"%d" % rng.choice((0, 1, 2, 3, 5, 100, 2**31 - 1))
+    new_method, new_number, new_branch = rng.random() < 0.4, rng.random() < 0.3, rng.random() < 0.7
+    for at, line in enumerate(lines):
+        name, _, value = line.partition(b":")
+        if at == 0 and not line.startswith(b"SIP/2.0") and new_method:
+            lines[at] = method + line[line.find(b" ") :]
+        elif at == 0 and line.startswith(b"SIP/2.0") and rng.random() < 0.5:
+            lines[at] = b"SIP/2.0 " + rng.choice(STATUSES) + b" x"
+        elif name == b"CSeq":
+            old_number, _, old_method = value.strip().partition(b" ")
+            lines[at] = b"CSeq: %s %s" % (number if new_number else old_number, method if new_method else old_method)
+        elif name == b"Via" and new_branch and not lines[0].startswith(b"SIP/2.0"):
+            lines[at] = line[: line.find(b"branch=")] + b"branch=z9hG4bK%d" % rng.getrandbits(48)
+        elif name in (b"From", b"To") and rng.random() < 0.15:
+            lines[at] = line.partition(b";tag=")[0] + rng.choice((b"", b";tag=other"))
+        elif name == b"Contact" and rng.random() < 0.3:
+            contacts = (b"<tel:+4930123>", b"<sip:gone.invalid>", b"<sip:x@10.0.0.9;transport=tcp>", b"*")
+            lines[at] = b"Contact: " + rng.choice(contacts)
+        elif name == b"Content-Length" and rng.random() < 0.2:
+            body = rng.choice((b"", b"v=0\r\n"))
+            lines[at] = b"Content-Length: %d" % len(body)
+    if rng.random() < 0.2:
+        lines.insert(2, b"Record-Route: <sip:10.0.0.8;lr>, <sip:proxy.invalid>")
+    return b"\r\n".join([*lines, b"", body])
+
+
 class Assault:
     """The victim's user does what an honest user does; nothing that arrives may stop it."""
 
@@ -167,7 +201,14 @@ class Assault:
         """One damaged datagram."""
         rng = self.rng
         whence = self.recent if self.recent and rng.random() < 0.8 else self.foreign
-        data = mutate(rng, whence[int(rng.random() * len(whence))])
+        data = whence[int(rng.random() * len(whence))]
+        if rng.random() < 0.5:
+            data = twist(rng, data)
+            if rng.random() < 0.7:
+                self.victim.receive(data, self.flow, self.now)
+                self.sent += 1
+                return
+        data = mutate(rng, data)
         self.victim.receive(data, self.flow, self.now)
         self.sent += 1
 
