@@ -1,0 +1,109 @@
+"""Server: Cordboard with the bench profile, on ports and a data directory of its own."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.program import Program, wait_until
+from bench.udp_port import HOST, free_ports
+
+ROOT = Path(__file__).resolve().parent.parent
+PROFILE = ROOT / "examples" / "bench.yaml"
+BANNER = "Cordboard is up."
+START_S = 60.0
+RTP_PORTS = 4000
+"""A thousand calls at once."""
+
+
+class Server:
+    """A running server; `load_in` and `load_out` are the ports of the profile's two trunks."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start it and wait until it answers. Raises StepFailed."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_ports()
+        self.load_in = free_ports()
+        self.load_out = free_ports()
+        first = free_ports(RTP_PORTS)
+        self.rtp_ports = range(first, first + RTP_PORTS)
+        self.data = folder / "data"
+        profile = folder / "bench.yaml"
+        profile.write_text(_with_ports(PROFILE.read_text(encoding="utf-8"), self.load_in, self.load_out))
+        self.program = Program(
+            "cordboard",
+            [sys.executable, "-m", "cli", "serve", "--data", str(self.data), "--apply", str(profile)],
+            folder,
+            {
+                "CORDBOARD_SIP_LISTEN": HOST,
+                "CORDBOARD_SIP_UDP_PORT": str(self.port),
+                "CORDBOARD_MEDIA_ADDRESS": HOST,
+                "CORDBOARD_MEDIA_PORT_MIN": str(first),
+                "CORDBOARD_MEDIA_PORT_MAX": str(first + RTP_PORTS - 1),
+                "PYTHONPATH": str(ROOT),
+                "PYTHONUNBUFFERED": "1",
+            },
+        )
+        try:
+            wait_until(self._is_up, START_S, "the server says that it is up")
+        except BaseException:
+            self.program.kill()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The supervisor; all other processes of the server descend from it."""
+        return self.program.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.program.end()
+
+    def _is_up(self) -> bool:
+        self.program.check_alive()
+        return BANNER in self.program.log() and answers_options(self.port)
+
+    def call_records(self) -> int:
+        """How many call records are committed."""
+        return self._count("SELECT count(*) FROM calls")
+
+    def answered_records(self) -> int:
+        """How many of them are of answered calls."""
+        return self._count("SELECT count(*) FROM calls WHERE answer_at_ms IS NOT NULL")
+
+    def _count(self, query: str) -> int:
+        path = self.data / "cordboard.db"
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10.0)) as connection:
+            row = connection.execute(query).fetchone()
+        return int(row[0])
+
+
+def answers_options(port: int, timeout_s: float = 0.5) -> bool:
+    """Whether something on loopback answers an OPTIONS request."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+        probe.settimeout(timeout_s)
+        try:
+            probe.connect((HOST, port))
+            own = probe.getsockname()[1]
+            probe.send(
+                f"OPTIONS sip:{HOST}:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {HOST}:{own};branch=z9hG4bKprobe{own}\r\n"
+                f"From: <sip:probe@{HOST}>;tag=p\r\nTo: <sip:{HOST}>\r\nCall-ID: probe-{own}\r\nCSeq: 1 OPTIONS\r\n"
+                "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n".encode()
+            )
+            return probe.recv(4096).startswith(b"SIP/2.0 ")
+        except OSError:
+            return False
+
+
+def _with_ports(profile: str, load_in: int, load_out: int) -> str:
+    """The profile with the trunks on other ports, so that two benchmarks never meet."""
+    return profile.replace("127.0.0.1:5070", f"{HOST}:{load_in}").replace("port: 5080", f"port: {load_out}")
