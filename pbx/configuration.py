@@ -44,7 +44,7 @@ class Configuration:
             tenant = self._snapshot.by_domain.get(uri.host)
             if tenant is None and uri.host == flow.local[0]:
                 tenant = self._snapshot.own_address
-            if tenant is not None:
+            if tenant is not None and not self._views[tenant.key].closed:
                 return self._views[tenant.key], tenant.domain
         return None, host
 

@@ -53,6 +53,8 @@ class DialTarget:
     device: str | None = None
     trunk: str | None = None
     routes: tuple[str, ...] = ()
+    to: str | None = None
+    """Whom the far end is told it is: an extension's address of record; None: the Request-URI."""
 
 
 class DialFailed(Exception):
@@ -96,8 +98,7 @@ class Dial:
             silent = all(leg.state is LegState.NEW for leg in self._ringing())
             signal = await session.next(progress if silent else deadline)
             if signal is None:
-                unreachable = silent and progress < deadline
-                end = NO_PROGRESS if unreachable else NO_ANSWER
+                end = NO_PROGRESS if silent else NO_ANSWER
                 self._give_up(end)
                 raise DialFailed(end)
             if self._caller.down:
@@ -166,7 +167,7 @@ class Dial:
             target=target.hop,
             uri=target.uri,
             from_=self._from,
-            to=f"<{target.uri}>",
+            to=f"<{target.to or target.uri}>",
             contact_user=session.call.caller,
             body=negotiation.write_offer(leg, formats),
             headers=(*(("route", route) for route in target.routes), *self._headers),

@@ -59,8 +59,13 @@ class Ingress:
             self._refuse(event, *refusal)
             return
         caller = self._trunk_caller(event) or self._device_caller(event)
-        if caller is not None:
+        if caller is None:
+            return
+        if caller.tenant.active:
             self._begin(event, caller)
+        else:
+            # A suspended tenant's phones may not call; callers from outside find nobody there.
+            self._refuse(event, 403 if caller.trunk is None else 480)
 
     def _overload(self) -> tuple[int, tuple[tuple[str, str], ...]] | None:
         """503 is for the node alone: carriers take it for a line that is down."""
@@ -100,7 +105,7 @@ class Ingress:
             self._refuse(event, 401, verdict.challenge)
             return None
         extension = tenant.extension(device.extension)
-        if not device.enabled or extension is None or not extension.enabled or not tenant.active:
+        if not device.enabled or extension is None or not extension.enabled:
             self._refuse(event, 403)
             return None
         return Caller(

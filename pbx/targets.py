@@ -25,11 +25,15 @@ def extension_targets(
     for name in extension.devices:
         device = tenant.device(name)
         if device is not None and device.enabled:
-            targets.extend(_device_target(one, device, extension) for one in location.of((tenant.key, name), now))
+            targets.extend(
+                _device_target(one, device, extension, tenant) for one in location.of((tenant.key, name), now)
+            )
     return targets
 
 
-def _device_target(binding: Binding, device: DeviceSnapshot, extension: ExtensionSnapshot) -> DialTarget:
+def _device_target(
+    binding: Binding, device: DeviceSnapshot, extension: ExtensionSnapshot, tenant: TenantView
+) -> DialTarget:
     return DialTarget(
         hop=_hop(binding, device),
         uri=str(binding.contact),
@@ -37,6 +41,7 @@ def _device_target(binding: Binding, device: DeviceSnapshot, extension: Extensio
         host=binding.flow.local[0],
         codecs=policy(device.codecs),
         device=device.username,
+        to=f"sip:{extension.number}@{tenant.domain}",
         routes=binding.path,
     )
 

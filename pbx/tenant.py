@@ -43,6 +43,11 @@ class TenantView:
         return self._tenant
 
     @property
+    def closed(self) -> bool:
+        """A closed tenant's domain is treated as one that does not exist."""
+        return self._tenant.status == "closed"
+
+    @property
     def active(self) -> bool:
         """A suspended tenant's phones may register, not call."""
         return self._tenant.active
