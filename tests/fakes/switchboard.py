@@ -18,6 +18,7 @@ from media.ready_file import ReadyFile
 from pbx.authenticator import Authenticator
 from pbx.cdr import Cdr
 from pbx.configuration import Configuration
+from pbx.events import CallCreated
 from pbx.ingress import Ingress
 from pbx.location import Location
 from pbx.node import Node
@@ -162,6 +163,7 @@ class Phone:
         self._news = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._registers = 0
+        self.off = False
         self.flow = Flow("phone", "UDP", address, SERVER)
         board.network.attach(address, name, self._receive)
 
@@ -212,6 +214,7 @@ class Phone:
 
     def switch_off(self) -> None:
         """Pull the plug: nothing arrives, nothing is answered."""
+        self.off = True
         self.board.network.detach(self.address)
         if self._timer is not None:
             self._timer.cancel()
@@ -259,18 +262,20 @@ class Phone:
         body: bytes | None = None,
         password: bool = True,
         headers: tuple[tuple[str, str], ...] = (),
+        max_forwards: int = 70,
     ) -> int:
         """Call a number; challenged, call again with credentials. Returns the usage that stands."""
         uri = f"sip:{number}@demo.local"
-        usage = self._invite(uri, self.sdp if body is None else body, headers)
+        usage = self._invite(uri, self.sdp if body is None else body, headers, max_forwards)
         if not password:
             return usage
         failed = await self.expect(InviteFailed)
         assert failed.status == 401, failed
         credentials = self._credentials(failed, "INVITE", uri)
-        return self._invite(uri, self.sdp if body is None else body, (*headers, ("authorization", credentials)))
+        headers = (*headers, ("authorization", credentials))
+        return self._invite(uri, self.sdp if body is None else body, headers, max_forwards)
 
-    def _invite(self, uri: str, body: bytes, headers: tuple[tuple[str, str], ...]) -> int:
+    def _invite(self, uri: str, body: bytes, headers: tuple[tuple[str, str], ...], max_forwards: int) -> int:
         return self.send(
             SendInvite(
                 target=self.flow,
@@ -280,6 +285,7 @@ class Phone:
                 contact_user=self.name,
                 body=body,
                 headers=headers,
+                max_forwards=max_forwards,
             )
         )
 
@@ -338,6 +344,7 @@ class Switchboard:
         self.registrar = Registrar(
             configuration=self.configuration, location=self.location, authenticator=authenticator, clock=self.clock
         )
+        self.phones: list[Phone] = []
         self.node.on_invite = self.ingress.on_invite
         self.node.on_register = self.registrar.register
         self.network.attach(
@@ -354,7 +361,9 @@ class Switchboard:
         return {f"{codec}/{name}": ready for codec in ("pcmu", "pcma") for name in names}
 
     def phone(self, name: str, host: str, *, port: int = 5060, password: str | None = None) -> Phone:
-        return Phone(self, name, (host, port), f"demo-{name}" if password is None else password)
+        phone = Phone(self, name, (host, port), f"demo-{name}" if password is None else password)
+        self.phones.append(phone)
+        return phone
 
     async def settled(self) -> list[Cdr]:
         """Wait until every call is over and every transaction has gone; nothing may be left. Returns the records."""
@@ -363,8 +372,27 @@ class Switchboard:
         census = self.node.stack.census()
         assert set(census.values()) == {0}, f"{census}\n{self}"
         assert not self.media.states, f"ports still held\n{self}"
+        assert not self.node._legs, f"legs still known\n{self}"
+        assert not self.node._ports, f"reports of ports still due\n{self}"
         assert not len(self.node.occupancy), "something still counts as in use"
-        return self.journal.records()
+        for phone in self.phones:
+            left = phone.stack.census()
+            assert phone.off or set(left.values()) == {0}, f"{phone.name} keeps {left}\n{self}"
+        records = self.journal.records()
+        self._check(records)
+        return records
+
+    def _check(self, records: list[Cdr]) -> None:
+        """What holds of all records together and of each alone."""
+        calls = [event.call for event in self.journal.events(CallCreated) if isinstance(event, CallCreated)]
+        assert sorted(record.call_id for record in records) == sorted(calls), f"not one record per call\n{self}"
+        for record in records:
+            assert record.total_ms == record.ring_ms + record.talk_ms + record.other_ms, record
+            assert min(record.total_ms, record.ring_ms, record.talk_ms, record.other_ms) >= 0, record
+            assert (record.result == "answered") == (record.answer_at_ms is not None), f"{record}\n{self}"
+            assert record.talk_ms == 0 or record.answer_at_ms is not None, record
+            assert record.reason != "system_error", f"{record}\n{self}"
+            assert all(leg.state == "down" and leg.reason is not None for leg in record.legs), f"{record}\n{self}"
 
     def __str__(self) -> str:
         return "\n".join(self.network.ladder)
