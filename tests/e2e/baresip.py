@@ -71,10 +71,8 @@ class Baresip:
         self._recordings: set[Path] = set()
 
     def wait_registered(self) -> None:
-        def bound() -> bool:
-            return any(row["device"] == self.extension for row in self._server.bindings())
-
-        wait_until(bound, 30, f"baresip registers as {self.extension}")
+        where = self._server
+        wait_until(lambda: where.is_registered(self.extension), 30, f"baresip registers as {self.extension}")
 
     # -- control
 

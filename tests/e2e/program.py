@@ -16,7 +16,7 @@ from tests.e2e.wait import TooLate, wait_until
 
 PACKAGES = {
     "baresip": "baresip-core",
-    "linphone-daemon": "linphone-cli",
+    "linphonec": "linphone-cli",
     "sipp": "sip-tester",
     "sipsak": "sipsak",
 }

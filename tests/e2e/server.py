@@ -132,6 +132,10 @@ class Server:
     def bindings(self) -> list[Row]:
         return self._rows("SELECT tenant, device, binding FROM bindings ORDER BY device, binding")
 
+    def is_registered(self, device: str) -> bool:
+        """Whether a binding of the device is in the database."""
+        return any(row["device"] == device for row in self.bindings())
+
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[Row]:
         path = self.data / "cordboard.db"
         if not path.exists():

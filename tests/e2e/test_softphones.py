@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.baresip import Baresip
+from tests.e2e.linphone import Linphone
 from tests.e2e.ports import Ports
 from tests.e2e.server import CallBook, Row, Server
 from tests.e2e.sound import likeness
@@ -84,3 +86,31 @@ def test_the_echo(demo: Server, book: CallBook, baresips: tuple[Baresip, Baresip
     assert likeness(ann.take_recording(), ann.played) > HEARD
     row = book.one()
     assert (row["result"], row["hangup_party"], row["destination"]) == ("answered", "caller", "echo")
+
+
+def test_linphone_calls_baresip(
+    demo: Server, book: CallBook, ports: Ports, tmp_path: Path, baresips: tuple[Baresip, Baresip]
+) -> None:
+    _, ben = baresips
+    with closing_phone(Linphone(demo, ports, tmp_path, "1008", seed=8)) as ann:
+        ann.dial(ben.extension)
+        ben.wait_event("CALL_ESTABLISHED")
+        ben.wait_recorded(TALK_S + 1)
+        ann.hang_up()
+        ben.wait_event("CALL_CLOSED")
+        heard = ben.take_recording()
+        assert likeness(heard, ann.played) > HEARD
+        assert likeness(heard, ben.played) < NOT_HEARD
+        assert likeness(ann.recording(), ben.played) > HEARD
+    row = book.one()
+    assert (row["caller_original"], row["called_original"]) == ("1008", ben.extension)
+    assert (row["result"], row["reason"], row["hangup_party"]) == ("answered", "normal", "caller")
+    assert row["codec"] in ("PCMU", "PCMA")
+
+
+@contextmanager
+def closing_phone(phone: Linphone) -> Iterator[Linphone]:
+    try:
+        yield phone
+    finally:
+        phone.end()
