@@ -24,11 +24,31 @@ class TreeTime:
         return sum(self.by_pid.values())
 
     def since(self, earlier: TreeTime) -> float:
-        """CPU seconds used after `earlier`. Raises RuntimeError if a process of `earlier` has ended: its time is gone."""
+        """CPU seconds used after `earlier`.
+
+        Raises RuntimeError if a process of `earlier` has ended: its time is gone.
+        """
         gone = earlier.by_pid.keys() - self.by_pid.keys()
         if gone:
             raise RuntimeError(f"processes {sorted(gone)} of the measured program ended under load: see its log")
         return self.total_s - earlier.total_s
+
+    def split(self, earlier: TreeTime, units: float) -> str:
+        """Who used it: milliseconds per unit of work by program, the largest first."""
+        used: dict[str, float] = {}
+        for pid, seconds in self.by_pid.items():
+            name = program_name(pid)
+            used[name] = used.get(name, 0.0) + seconds - earlier.by_pid.get(pid, 0.0)
+        ordered = sorted(used.items(), key=lambda item: -item[1])
+        return ", ".join(f"{name} {1000.0 * seconds / units:.2f}" for name, seconds in ordered if seconds > 0.0)
+
+
+def program_name(pid: int) -> str:
+    """The module that a Python process runs, else its command. Raises OSError if it has ended."""
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+    if "-m" in words[:-1]:
+        return words[words.index("-m") + 1]
+    return Path(words[0]).name
 
 
 def descendants(root: int) -> list[int]:
@@ -73,6 +93,20 @@ def quiet_time(root: int, timeout_s: float) -> TreeTime:
     return now
 
 
-def load_of_others() -> float:
-    """The machine's load average of the last minute, taken before a run: what else was going on."""
-    return os.getloadavg()[0]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StealShare:
+    """CPU ticks of the whole machine so far, and those that its host took for others."""
+
+    ticks: int
+    stolen: int
+
+    def percent_until(self, later: StealShare) -> float:
+        """Percent of all CPU time that was taken between the two."""
+        return 100.0 * (later.stolen - self.stolen) / max(1, later.ticks - self.ticks)
+
+
+def steal_share() -> StealShare:
+    """The `cpu` line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal."""
+    with open("/proc/stat", encoding="ascii") as lines:
+        fields = [int(one) for one in next(lines).split()[1:9]]
+    return StealShare(ticks=sum(fields), stolen=fields[7])

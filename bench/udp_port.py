@@ -13,7 +13,10 @@ HOST = "127.0.0.1"
 
 
 def free_ports(count: int = 1) -> int:
-    """The first of `count` neighbouring free UDP ports on loopback, an even one. Raises RuntimeError if there are none."""
+    """The first, an even one, of `count` neighbouring free UDP ports on loopback.
+
+    Raises RuntimeError if there are none.
+    """
     first = random.randrange(LOW, HIGH - count, 2)
     for _ in range(200):
         taken = bound_ports()

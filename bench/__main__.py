@@ -1,0 +1,124 @@
+"""`make bench`: measures every work, ours beside peers, prints the table, writes JSON to bench/out/.
+
+`python -m bench [--only NAME ...] [--rounds N] [--seconds S] [--quick] [--no-peers]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from bench.build import build
+from bench.calls import measure_calls
+from bench.cpu import steal_share
+from bench.figure import Figure
+from bench.latency import measure_latency
+from bench.memory import measure_memory
+from bench.plan import Plan
+from bench.prompt_calls import measure_prompt
+from bench.registers import measure_registers
+from bench.report import Machine, Step, machine, table, write_json
+from bench.talk import measure_talk
+
+OUT = Path(__file__).resolve().parent / "out"
+WORKS: dict[str, Callable[[Plan], list[Figure]]] = {
+    "calls": measure_calls,
+    "registers": measure_registers,
+    "relay": measure_talk,
+    "latency": measure_latency,
+    "memory": measure_memory,
+    "prompt": measure_prompt,
+}
+FULL_LIMIT_S, QUICK_LIMIT_S = 690.0, 110.0
+"""Past this, works still to come measure one round each."""
+
+
+def main(arguments: list[str]) -> int:
+    """0 when every work was measured and nothing missed what it must; 1 otherwise."""
+    options = _options(arguments)
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGHUP, _end)
+    about, begun = machine(), time.monotonic()
+    print(f"{about.line()}\n", flush=True)
+    scratch = Path(tempfile.mkdtemp(prefix="cordboard-bench-"))
+    plan = Plan(
+        rounds=options.rounds or (1 if options.quick else 3),
+        seconds=options.seconds,
+        quick=options.quick,
+        folder=scratch,
+        deadline=begun + (QUICK_LIMIT_S if options.quick else FULL_LIMIT_S),
+        peers=options.peers,
+    )
+    steps: list[Step] = []
+    try:
+        build()
+        for name in options.only or WORKS:
+            steps.append(_step(name, plan))
+    except KeyboardInterrupt:
+        print("\ninterrupted: what follows is not complete", flush=True)
+    failed = any(figure.verdict in ("FAILED", "MISSED") for step in steps for figure in step.figures)
+    _finish(about, steps, plan, time.monotonic() - begun)
+    if any(figure.failure for step in steps for figure in step.figures):
+        print(f"logs of what failed: {scratch}")
+    else:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return 1 if failed or len(steps) < len(options.only or WORKS) else 0
+
+
+def _step(name: str, plan: Plan) -> Step:
+    """Measure one work; whatever goes wrong in it is its figure, and the next goes on."""
+    print(f"measuring {name} ...", file=sys.stderr, flush=True)
+    begun, steal = time.monotonic(), steal_share()
+    gc.collect()
+    gc.disable()  # A pause of ours would look like one of the server's.
+    try:
+        figures = WORKS[name](plan)
+    except Exception as error:
+        figures = [Figure(work=name, unit="", failure=f"{type(error).__name__}: {error}")]
+    finally:
+        gc.enable()
+    print(f"{table(figures)}\n", file=sys.stderr, flush=True)
+    return Step(
+        name=name,
+        figures=tuple(figures),
+        seconds=time.monotonic() - begun,
+        steal_percent=steal.percent_until(steal_share()),
+    )
+
+
+def _finish(about: Machine, steps: list[Step], plan: Plan, seconds: float) -> None:
+    figures = [figure for step in steps for figure in step.figures]
+    print(table(figures))
+    stolen = ", ".join(f"{step.name} {step.steal_percent:.1f}" for step in steps)
+    print(f"\nMedian of up to {plan.rounds} rounds; ratio = peer / ours; * published, not measured here.")
+    print(f"CPU of all processes of a program. Taken by the host meanwhile, in %: {stolen}.")
+    path = OUT / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    write_json(path, about, steps, plan.rounds, seconds)
+    print(f"{seconds:.0f} s; {path.relative_to(OUT.parent.parent)}")
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the server beside its peers.")
+    parser.add_argument("--only", action="append", choices=sorted(WORKS), help="this work alone (may be repeated)")
+    parser.add_argument("--rounds", type=int, help="rounds of each work; the median counts (3, quick: 1)")
+    parser.add_argument("--seconds", type=float, help="length of every round (each work has its own)")
+    parser.add_argument("--quick", action="store_true", help="one short round of everything, under two minutes")
+    parser.add_argument("--no-peers", dest="peers", action="store_false", help="ours alone")
+    return parser.parse_args(arguments)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,107 @@
+"""rtpengine as a peer: its userspace relay, driven by its NG control protocol (bencode over UDP)."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.bencode import Value, decode, encode
+from bench.program import Program, StepFailed, wait_until
+from bench.rtp_generator import CallEnds, far_end
+from bench.sip_text import Address, media_address, sdp
+from bench.udp_port import HOST, bound_ports, free_ports
+
+RTP_PORTS = 4000
+TRIES = 3
+
+
+class RtpEngine:
+    """`rtpengine` without its kernel module, its log at errors only; else its defaults."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start it and wait until it listens. Raises StepFailed."""
+        self._port = free_ports()
+        first = free_ports(RTP_PORTS)
+        self.rtp_ports = range(first, first + RTP_PORTS)
+        self.ends: list[CallEnds] = []
+        self._cookie = 0
+        self._control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._control.settimeout(2.0)
+        self._control.connect((HOST, self._port))
+        self.program = Program(
+            "rtpengine",
+            [
+                "rtpengine", f"--interface={HOST}", f"--listen-ng={HOST}:{self._port}", "--table=-1", "--foreground",
+                "--log-stderr", "--log-level=3", f"--port-min={first}", f"--port-max={first + RTP_PORTS - 1}",
+            ],
+            folder,
+        )  # fmt: skip
+        try:
+            wait_until(self._listens, 15.0, f"rtpengine listens on port {self._port}")
+        except BaseException:
+            self.program.kill()
+            raise
+
+    @property
+    def pid(self) -> int:
+        return self.program.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._control.close()
+        for end in self.ends:
+            end.left.close()
+            end.right.close()
+        self.program.end(5.0)
+
+    def _listens(self) -> bool:
+        self.program.check_alive()
+        return self._port in bound_ports()
+
+    def set_up(self, calls: int) -> None:
+        """Make calls between two sockets each. Raises StepFailed."""
+        for number in range(calls):
+            left, right = far_end(), far_end()
+            to_right = self._describe("offer", number, left)
+            to_left = self._describe("answer", number, right)
+            self.ends.append(CallEnds(left=left, right=right, to_left=to_left, to_right=to_right))
+
+    def _describe(self, command: str, number: int, end: socket.socket) -> Address:
+        """Tell where an end listens; gives where the other end shall send to."""
+        message: dict[str, Value] = {
+            "command": command,
+            "call-id": f"bench-{number}",
+            "from-tag": "a",
+            "sdp": sdp(HOST, end.getsockname()[1]),
+            "ICE": "remove",
+            "replace": ["origin"],
+        }
+        if command == "answer":
+            message["to-tag"] = "b"
+        answer = self._ask(message)
+        text = answer.get("sdp")
+        if answer.get("result") != "ok" or not isinstance(text, str):
+            raise StepFailed(f"rtpengine refuses an {command}: {answer}")
+        return media_address(text)
+
+    def _ask(self, message: dict[str, Value]) -> dict[str, Value]:
+        self._cookie += 1
+        cookie = b"c%d" % self._cookie
+        for _ in range(TRIES):
+            try:
+                self._control.send(cookie + b" " + encode(message))
+                while True:
+                    own, _, body = self._control.recv(65535).partition(b" ")
+                    if own == cookie:
+                        answer = decode(body)
+                        if isinstance(answer, dict):
+                            return answer
+            except (TimeoutError, ConnectionRefusedError):
+                self.program.check_alive()
+        raise StepFailed(f"rtpengine does not answer {message['command']!r}")
