@@ -89,8 +89,10 @@ class Session:
         event = signal.event
         match event:
             case ByeReceived(_, request):
-                q850 = reason_cause(request)
-                self.leg_down(leg, LegEnd(reason=Reason.NORMAL, party=leg.party, q850=q850 or 16))
+                # RFC 3261 §15: a caller may also end an early dialog by BYE.
+                up = leg.state in (LegState.UP, LegState.HELD)
+                reason = Reason.NORMAL if up else Reason.CALLER_CANCELLED
+                self.leg_down(leg, LegEnd(reason=reason, party=leg.party, q850=reason_cause(request) or 16))
             case InviteCancelled(_, request):
                 self.leg_down(
                     leg,

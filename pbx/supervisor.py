@@ -15,6 +15,8 @@ HEALTHY_S = 30.0
 EXIT_CONFIG = 78
 """sysexits.h EX_CONFIG: starting again would fail in the same way."""
 EXIT_USAGE = 2
+PATIENCE_S = 45
+"""How long a server may take to end its calls and write everything down."""
 
 
 class Supervisor:
@@ -46,8 +48,15 @@ class Supervisor:
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._ending = True
+        signal.signal(signal.SIGALRM, self._kill)
+        signal.alarm(PATIENCE_S)
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(signal.SIGTERM)
+
+    def _kill(self, number: int, frame: FrameType | None) -> None:
+        print(f"cordboard: the server did not end within {PATIENCE_S} s; killed", file=sys.stderr)
+        if self._child is not None:
+            self._child.kill()
 
 
 if __name__ == "__main__":
