@@ -148,6 +148,7 @@ class Dial:
         try:
             session.open_port(leg, caller)
         except NoPortsLeft:
+            session.leg_down(leg, NO_PORTS)
             self._failures.append(NO_PORTS)
             return
         invite = self._invite(leg, target, formats)

@@ -40,6 +40,6 @@ async def _dial_peers(control: CallControl, trunk: TrunkSnapshot, number: str) -
             end = failure.end
             if end.status is not None and end.status not in FAIL_CODES:
                 break
-            if end.reason is Reason.NO_ANSWER:
-                break
+            if end.status is None and end.reason is Reason.NO_ANSWER:
+                break  # It rang until our own limit.
     raise control.finish(end.reason, end)
