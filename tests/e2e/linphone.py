@@ -94,4 +94,5 @@ class Linphone:
         return self._program.report()
 
     def end(self) -> None:
+        self._program.say("quit")
         self._program.end()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import closing
+import sys
+from contextlib import closing, suppress
+from pathlib import Path
 
 LOW, HIGH = 12_000, 32_000
 """Below the range that the kernel takes for sockets without a number (32768 and up)."""
@@ -50,3 +52,16 @@ def is_bound(port: int, protocol: str = "udp") -> bool:
                 if int(fields[1].rpartition(":")[2], 16) == port and (protocol == "udp" or fields[3] == "0A"):
                     return True
     return False
+
+
+def udp_hosts(pid: int) -> set[str]:
+    """The local IPv4 addresses of a process's UDP sockets."""
+    inodes = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            inodes.add(os.readlink(path).removeprefix("socket:[").removesuffix("]"))
+    with open("/proc/net/udp", encoding="ascii") as lines:
+        rows = [line.split() for line in lines][1:]
+    # The kernel prints the address as a number in the byte order of the machine.
+    found = {row[1].partition(":")[0] for row in rows if row[9] in inodes}
+    return {socket.inet_ntoa(int(number, 16).to_bytes(4, sys.byteorder)) for number in found}

@@ -37,14 +37,14 @@ class RtpStream:
         self.id = self.address[1]
         self.sent = 0
         self._arrivals: list[Arrival] = []
-        self._to: tuple[str, int] | None = None
+        self.to: tuple[str, int] | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"rtp {self.id}", daemon=True)
         self._thread.start()
 
     def send_to(self, address: tuple[str, int]) -> None:
         """Begin to send, or go on to another address."""
-        self._to = address
+        self.to = address
 
     def arrivals(self, stream: int, since: float = 0.0) -> list[Arrival]:
         """Packets of a stream that arrived at or after a moment."""
@@ -71,13 +71,13 @@ class RtpStream:
                 self._take(self._socket.recv(2048))
 
     def _send(self) -> None:
-        if self._to is None:
+        if self.to is None:
             return
         number = self.sent
         self.sent += 1
         header = _HEADER.pack(0x80, 0, number & 0xFFFF, number * 160 & 0xFFFFFFFF, self.id)
         with suppress(ConnectionRefusedError):
-            self._socket.sendto(header + _MARK.pack(self.id, number) + bytes(152), self._to)
+            self._socket.sendto(header + _MARK.pack(self.id, number) + bytes(152), self.to)
 
     def _take(self, data: bytes) -> None:
         if len(data) == 172:

@@ -49,7 +49,7 @@ class Server:
         self._environment = {
             "CORDBOARD_SIP_LISTEN": listen,
             "CORDBOARD_SIP_UDP_PORT": str(self.port),
-            "CORDBOARD_MEDIA_ADDRESS": "127.0.0.1",
+            "CORDBOARD_MEDIA_ADDRESS": listen.partition(",")[0],
             "CORDBOARD_MEDIA_PORT_MIN": str(rtp_port),
             "CORDBOARD_MEDIA_PORT_MAX": str(rtp_port + RTP_PORTS - 1),
             "PYTHONUNBUFFERED": "1",
