@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pbx.schema.document import load_documents
+from pbx.schema.loading import load_documents
 
 
 def check(files: Sequence[Path | str]) -> int:

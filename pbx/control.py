@@ -13,7 +13,8 @@ from pbx.call import Call
 from pbx.dial import Dial, DialTarget
 from pbx.events import CallAnswered, CallBridged, CallRouted, LegAnswered
 from pbx.inbox import MediaSignal
-from pbx.leg import Leg, LegEnd, LegState
+from pbx.leg import Leg, LegState
+from pbx.leg_end import LegEnd
 from pbx.reasons import REASONS, Party, Reason
 from pbx.session import CallOver, Session
 from pbx.targets import extension_targets

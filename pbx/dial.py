@@ -11,7 +11,8 @@ from media.sdp import Format, SdpError
 from pbx import negotiation
 from pbx.events import LegAnswered, LegRinging
 from pbx.inbox import SipSignal
-from pbx.leg import Leg, LegEnd, LegState
+from pbx.leg import Leg, LegState
+from pbx.leg_end import LegEnd
 from pbx.reasons import Party, Reason
 from sip.commands import Respond, SendInvite
 from sip.errors import SipError
@@ -134,6 +135,7 @@ class Dial:
             return
         leg = session.node.new_leg(
             session,
+            session.call.id,
             kind="callee",
             inbound=False,
             usage=0,

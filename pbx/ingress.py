@@ -12,10 +12,10 @@ from pbx.call import Call
 from pbx.codec_policy import policy
 from pbx.configuration import Configuration
 from pbx.events import CallCreated
-from pbx.leg import LegEnd
+from pbx.leg_end import LegEnd
 from pbx.node import Node
 from pbx.reasons import Party, Reason
-from pbx.session import Session, warning
+from pbx.session import PlanRunner, Session
 from sip.commands import Respond
 from sip.events import InviteReceived
 from sip.message import Request
@@ -45,8 +45,11 @@ class Caller:
 class Ingress:
     """Admits calls. A trunk is known by its address, a device by its password; nobody else gets in."""
 
-    def __init__(self, *, node: Node, configuration: Configuration, authenticator: Authenticator) -> None:
+    def __init__(
+        self, *, node: Node, configuration: Configuration, authenticator: Authenticator, runner: PlanRunner
+    ) -> None:
         self._node = node
+        self._runner = runner
         self._configuration = configuration
         self._authenticator = authenticator
         self.draining = False
@@ -130,7 +133,7 @@ class Ingress:
             called=called,
             max_forwards=70 if request.max_forwards is None else request.max_forwards,
         )
-        session = Session(node, call, caller.tenant)
+        session = Session(node, call, caller.tenant, self._runner)
         node.journal.emit(
             CallCreated(
                 call=call.id,
@@ -150,6 +153,7 @@ class Ingress:
         )
         leg = node.new_leg(
             session,
+            session.call.id,
             kind="caller",
             inbound=True,
             usage=event.usage,
@@ -167,7 +171,7 @@ class Ingress:
                 negotiation.read_offer(leg, negotiation.body_of(request))
             except SdpError as error:
                 end = LegEnd(reason=Reason.MEDIA_FAILED, party=Party.SYSTEM, status=400, text="Bad SDP", q850=47)
-                session.refuse(end, (warning(error),))
+                session.refuse(end, (negotiation.warning(error),))
                 return
         if not self._has_room(session, caller):
             # 486 for a full trunk or extension: 503 would make a carrier divert all its calls.

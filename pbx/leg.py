@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pbx.reasons import Party, Reason
+from pbx.leg_end import LegEnd
+from pbx.reasons import Party
 
 if TYPE_CHECKING:
     from media.client import Port
     from media.offer_answer import Agreement
     from media.port_state import Player
     from media.sdp import SessionDescription
-    from pbx.session import Session
 
 
 class LegState(IntEnum):
@@ -28,15 +27,10 @@ class LegState(IntEnum):
     DOWN = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegEnd:
-    """Why a leg went down; `status` and `text` are SIP's, as they came or as we sent them."""
+class LegOwner(Protocol):
+    """Who has a leg: signals of it go to its inbox (`pbx.session.Session`)."""
 
-    reason: Reason
-    party: Party | None
-    status: int | None = None
-    text: str | None = None
-    q850: int | None = None
+    def post(self, signal: Any) -> None: ...
 
 
 class LegGone(Exception):
@@ -53,6 +47,7 @@ class Leg:
     __slots__ = (
         "agreement",
         "answer_due",
+        "call_id",
         "codecs",
         "device",
         "early_sdp",
@@ -86,7 +81,8 @@ class Leg:
         kind: str,
         inbound: bool,
         usage: int,
-        owner: Session,
+        call_id: str,
+        owner: LegOwner,
         host: str,
         source: str | None,
         number: str | None,
@@ -100,6 +96,7 @@ class Leg:
         self.kind = kind
         self.inbound = inbound
         self.usage = usage
+        self.call_id = call_id
         self.owner = owner
         self.generation = 1
         self.host = host

@@ -137,14 +137,15 @@ class Server:
             token=TokenSource(os.urandom).next,
             new_id=lambda: ids.new(clock.wall_ns() // 1_000_000),
             rng=rng,
-            runner=DialplanRunner(),
             sounds=sounds,
             location=self._location,
             stack_settings=StackSettings(public_host=public),
             media_host=settings.media.public_address or public,
             media_address_v6=self._media_address_v6(),
         )
-        ingress = Ingress(node=self._node, configuration=configuration, authenticator=authenticator)
+        ingress = Ingress(
+            node=self._node, configuration=configuration, authenticator=authenticator, runner=DialplanRunner()
+        )
         registrar = Registrar(
             configuration=configuration, location=self._location, authenticator=authenticator, clock=clock
         )

@@ -127,3 +127,9 @@ def _can_be_sent_to(host: str) -> bool:
         return not ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return False
+
+
+def warning(error: Exception) -> tuple[str, str]:
+    """A Warning header that tells the far end's engineer what was wrong with its description (RFC 3261 §20.43)."""
+    text = " ".join(str(error).split()).replace("\\", "").replace('"', "'")
+    return ("warning", f'399 cordboard "{text[:200]}"')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -13,10 +13,9 @@ from media.event import MediaEvent, PlayerFinished, PortClosed, PortLatched, Wor
 from media.quality import mean_opinion_score
 from pbx.events import LegMedia, LegStarted
 from pbx.inbox import HangUpOrder, MediaSignal, SipSignal
-from pbx.leg import Leg
+from pbx.leg import Leg, LegOwner
 from pbx.occupancy import Occupancy
 from pbx.reasons import Reason
-from pbx.session import Session
 from sip.commands import Command, Respond
 from sip.core import ALLOW, StackSettings, Trace
 from sip.events import Event, InviteReceived, RequestFailed, RequestReceived, ResolveNeeded, ResponseReceived
@@ -29,9 +28,15 @@ if TYPE_CHECKING:
     from pbx.clock import Clock
     from pbx.journal import Journal
     from pbx.location import Location
-    from pbx.plugs import MediaEngine, PlanRunner, SoundSource, Transport
+    from pbx.plugs import MediaEngine, SoundSource, Transport
 
 IdSource = Callable[[], str]
+
+
+class RunningCall(LegOwner, Protocol):
+    """A call with a task of its own (`pbx.session.Session`)."""
+
+    async def run(self) -> None: ...
 
 
 class Node:
@@ -45,7 +50,6 @@ class Node:
         token: Callable[[], str],
         new_id: IdSource,
         rng: random.Random,
-        runner: PlanRunner,
         sounds: SoundSource,
         location: Location,
         stack_settings: StackSettings | None = None,
@@ -55,7 +59,6 @@ class Node:
     ) -> None:
         self.clock = clock
         self.journal = journal
-        self.runner = runner
         self.sounds = sounds
         self.location = location
         self.occupancy = Occupancy()
@@ -65,7 +68,7 @@ class Node:
         self.transport: Transport
         self.on_invite: Callable[[InviteReceived], None]
         self.on_register: Callable[[int, Request, Flow], Respond]
-        self.sessions: dict[Session, asyncio.Task[None]] = {}
+        self.sessions: dict[RunningCall, asyncio.Task[None]] = {}
         self.faults = 0
         self._new_id = new_id
         self._rng = rng
@@ -235,7 +238,8 @@ class Node:
 
     def new_leg(
         self,
-        session: Session,
+        owner: LegOwner,
+        call_id: str,
         *,
         kind: str,
         inbound: bool,
@@ -254,7 +258,8 @@ class Node:
             kind=kind,
             inbound=inbound,
             usage=usage,
-            owner=session,
+            call_id=call_id,
+            owner=owner,
             host=self._media_host or host,
             source=source,
             number=number,
@@ -266,7 +271,7 @@ class Node:
         )
         self.journal.emit(
             LegStarted(
-                call=session.call.id,
+                call=call_id,
                 leg=leg.id,
                 kind=kind,
                 direction="in" if inbound else "out",
@@ -295,14 +300,14 @@ class Node:
         near_id = near.port.id if near is not None and near.port is not None else None
         address = self._media_address_v6 if ":" in leg.host else None
         port = self.media.allocate(address=address, near=near_id)
-        self._ports[port.id] = (leg.owner.call.id, leg)
+        self._ports[port.id] = (leg.call_id, leg)
         return port
 
-    def start(self, session: Session) -> None:
+    def start(self, session: RunningCall) -> None:
         """Run a session as a task of its own."""
-        self.sessions[session] = self._loop.create_task(session.run(), name=f"call {session.call.id}")
+        self.sessions[session] = self._loop.create_task(session.run(), name="call")
 
-    def session_over(self, session: Session) -> None:
+    def session_over(self, session: RunningCall) -> None:
         self.sessions.pop(session, None)
         self._soon()
 

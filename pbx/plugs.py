@@ -10,20 +10,8 @@ if TYPE_CHECKING:
     from media.client import Port
     from media.offer_answer import Agreement
     from media.port_state import Player, PortState
-    from pbx.session import Session
     from sip.events import ResolveNeeded
     from sip.flow import Flow
-
-
-class PlanRunner(Protocol):
-    """Runs the plan of a call; the dialplan provides it."""
-
-    async def run(self, session: Session) -> None:
-        """Route the session's call and carry out its steps.
-
-        Returns or raises LegGone when the call has run its course, raises CallOver to end it for a reason.
-        """
-        ...
 
 
 class MediaEngine(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from media.offer_answer import CodecMismatch
 from media.sdp import SdpError
@@ -12,10 +12,11 @@ from pbx.call import Call
 from pbx.events import CallEnded, Checkpoint, LegEnded
 from pbx.inbox import HangUpOrder, Inbox, LegOffered, MediaSignal, Signal, SipSignal
 from pbx.ledger import Ledger
-from pbx.leg import Leg, LegEnd, LegGone, LegState
-from pbx.reasons import REASONS, Party, Reason, from_sip, result_of, to_q850
+from pbx.leg import Leg, LegGone, LegState
+from pbx.leg_end import LegEnd, failed_end, reason_cause, reason_header
+from pbx.reasons import REASONS, Party, Reason, result_of
 from sip.commands import Bye, Cancel, Respond
-from sip.errors import MalformedHeader, SipError
+from sip.errors import SipError
 from sip.events import (
     AckMissing,
     AckReceived,
@@ -27,7 +28,6 @@ from sip.events import (
     ReinviteReceived,
     UpdateReceived,
 )
-from sip.message import Message
 from sip.offer_answer import Role
 
 if TYPE_CHECKING:
@@ -43,11 +43,23 @@ class CallOver(Exception):
         self.end = end
 
 
+class PlanRunner(Protocol):
+    """Runs the plan of a call; the dialplan provides it."""
+
+    async def run(self, session: Session) -> None:
+        """Route the session's call and carry out its steps.
+
+        Returns or raises LegGone when the call has run its course, raises CallOver to end it for a reason.
+        """
+        ...
+
+
 class Session:
     """Runs one call. `run` is the whole life of it; `release` is synchronous and always happens."""
 
-    def __init__(self, node: Node, call: Call, tenant: TenantView) -> None:
+    def __init__(self, node: Node, call: Call, tenant: TenantView, runner: PlanRunner) -> None:
         self.node = node
+        self._runner = runner
         self.call = call
         self.tenant = tenant
         """The configuration that the call began with; changes do not touch it."""
@@ -149,7 +161,7 @@ class Session:
             answer = negotiation.write_answer(leg, codecs)
         except (SdpError, CodecMismatch) as error:
             leg.remote_sdp, leg.local_sdp, leg.agreement = before
-            self.node.send(Respond(tx=tx, status=488, headers=(warning(error),)))
+            self.node.send(Respond(tx=tx, status=488, headers=(negotiation.warning(error),)))
             return
         held = leg.agreement is not None and leg.agreement.direction not in ("sendrecv",)
         if leg.state in (LegState.UP, LegState.HELD):
@@ -304,7 +316,7 @@ class Session:
         """The call, top to bottom: the plan runs, whatever ends it is written down, everything is given back."""
         caller = self.call.legs[0]
         try:
-            await self.node.runner.run(self)
+            await self._runner.run(self)
             end = caller.end or LegEnd(reason=Reason.NORMAL, party=Party.SYSTEM)
         except LegGone as gone:
             end = gone.leg.end or LegEnd(reason=Reason.UNKNOWN, party=None)
@@ -356,45 +368,3 @@ class Session:
             # Whatever the stack thinks of the farewell: the leg's port and record are not kept waiting.
             self.node.log.exception("leg cannot be ended", call=self.call.id, leg=leg.id)
             self.leg_down(leg, end)
-
-
-def failed_end(event: InviteFailed) -> LegEnd:
-    """Why an outbound leg failed, from its final answer or from the lack of one."""
-    response = event.response
-    if response is None:
-        # Nobody answered at all: the phone is off, the peer is gone.
-        return LegEnd(reason=Reason.OFFLINE, party=Party.SYSTEM, status=event.status, text=event.cause, q850=20)
-    q850 = reason_cause(response)
-    return LegEnd(
-        reason=from_sip(event.status, q850),
-        party=Party.CALLEE,
-        status=event.status,
-        text=response.reason,
-        q850=q850 if q850 is not None else to_q850(event.status),
-    )
-
-
-def reason_cause(message: Message) -> int | None:
-    """The Q.850 cause of a message's Reason header (RFC 3326)."""
-    if "reason" not in message.headers:
-        return None
-    try:
-        reasons = message.reason_header
-    except MalformedHeader:
-        return None  # It only informs: the call ends all the same.
-    for reason in reasons:
-        if reason.protocol.upper() == "Q.850" and reason.cause is not None:
-            return reason.cause
-    return None
-
-
-def reason_header(end: LegEnd) -> tuple[str, str]:
-    """The Reason header of a BYE, CANCEL or refusal of ours."""
-    q850 = end.q850 if end.q850 is not None else REASONS[end.reason].q850
-    return ("reason", f'Q.850;cause={q850};text="{end.reason.value}"')
-
-
-def warning(error: Exception) -> tuple[str, str]:
-    """A Warning header that tells the far end's engineer what was wrong with its description (RFC 3261 §20.43)."""
-    text = " ".join(str(error).split()).replace("\\", "").replace('"', "'")
-    return ("warning", f'399 cordboard "{text[:200]}"')

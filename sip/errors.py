@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sip.message import Request
+from typing import Any
 
 
 class SipError(Exception):
@@ -16,13 +13,11 @@ class MalformedMessage(SipError):
     """The peer sent something that cannot be understood (RFC 3261 §16.3, §18.3, §21.4.1).
 
     `status` is the SIP status of the answer, `reason` says what is wrong, `where` names the header field or
-    the part of the message, `request` holds what could be read, so that a stateless answer can copy Via,
-    From, To, Call-ID and CSeq from it. Without a `request` there is nobody to answer: drop the message.
+    the part of the message, `request` holds what could be read (a `sip.message.Request`), so that a stateless
+    answer can copy Via, From, To, Call-ID and CSeq from it. Without a `request` there is nobody to answer: drop the message.
     """
 
-    def __init__(
-        self, reason: str, where: str = "message", status: int = 400, request: Request | None = None
-    ) -> None:
+    def __init__(self, reason: str, where: str = "message", status: int = 400, request: Any = None) -> None:
         super().__init__(reason, where, status)
         self.reason = reason
         self.where = where

@@ -66,7 +66,7 @@ class Stack:
     def _answer_malformed(self, error: MalformedMessage, flow: Flow) -> None:
         """A stateless answer (RFC 3261 §8.2.7), where enough could be read to address one."""
         request = error.request
-        if request is None or request.method == "ACK":
+        if not isinstance(request, Request) or request.method == "ACK":
             return
         headers = Headers()
         source = request.headers

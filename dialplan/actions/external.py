@@ -5,7 +5,8 @@ from __future__ import annotations
 from pbx.control import CallControl
 from pbx.destination import ExternalDestination
 from pbx.dial import DialFailed
-from pbx.leg import Leg, LegEnd
+from pbx.leg import Leg
+from pbx.leg_end import LegEnd
 from pbx.reasons import Party, Reason
 from pbx.snapshot import TrunkSnapshot
 from pbx.targets import trunk_target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pbx.control import CallControl
 from pbx.destination import HangupDestination
-from pbx.leg import LegEnd
+from pbx.leg_end import LegEnd
 from pbx.reasons import Party, from_sip, to_sip
 from pbx.session import CallOver
 

@@ -9,7 +9,8 @@ from typing import Final
 
 from media.codec import DEFAULT_CODECS
 from pbx.config_error import ConfigError
-from pbx.schema.document import Document, load_documents
+from pbx.schema.document import Document
+from pbx.schema.loading import load_documents
 from pbx.schema.references import user_forms
 from pbx.schema.tenant import Device, Extension, Tenant
 from pbx.schema.trunk import Trunk

@@ -332,7 +332,6 @@ class Switchboard:
             token=counting_token("s"),
             new_id=lambda: ids.new(self.clock.wall_ns() // 1_000_000),
             rng=rng,
-            runner=DialplanRunner(),
             sounds=Sounds(self._catalogue()),
             location=self.location,
         )
@@ -340,7 +339,9 @@ class Switchboard:
         self.media = FakeMedia(self.node.on_media, ports)
         self.node.media = self.media
         self.node.transport = NodeTransport(self.network)
-        self.ingress = Ingress(node=self.node, configuration=self.configuration, authenticator=authenticator)
+        self.ingress = Ingress(
+            node=self.node, configuration=self.configuration, authenticator=authenticator, runner=DialplanRunner()
+        )
         self.registrar = Registrar(
             configuration=self.configuration, location=self.location, authenticator=authenticator, clock=self.clock
         )

@@ -68,8 +68,7 @@ WHOLE_FOLDERS = ("pbx/records/", "pbx/spool/", "pbx/store/")
 
 
 def sources(room: str) -> Iterator[Path]:
-    for path in sorted((ROOT / room).rglob("*.py")):
-        yield path
+    yield from sorted((ROOT / room).rglob("*.py"))
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:

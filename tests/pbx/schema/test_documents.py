@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pbx.config_error import ConfigError
 from pbx.destination import ExternalDestination, FeatureDestination, PromptDestination
 from pbx.schema.compile import compile_document, compile_files
-from pbx.schema.document import Document, load_documents, validate
+from pbx.schema.document import Document
+from pbx.schema.loading import load_documents, validate
 from pbx.schema.tree import MAX_DEPTH, TreeError, parse_tree
 from pbx.snapshot import Snapshot, SnapshotError
 from sip.digest import ha1
