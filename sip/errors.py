@@ -14,7 +14,7 @@ class MalformedMessage(SipError):
 
     `status` is the SIP status of the answer, `reason` says what is wrong, `where` names the header field or
     the part of the message, `request` holds what could be read (a `sip.message.Request`), so that a stateless
-    answer can copy Via, From, To, Call-ID and CSeq from it. Without a `request` there is nobody to answer: drop the message.
+    answer can copy Via, From, To, Call-ID and CSeq from it. Without it there is nobody to answer: drop the message.
     """
 
     def __init__(self, reason: str, where: str = "message", status: int = 400, request: Any = None) -> None:
