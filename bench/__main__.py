@@ -19,7 +19,7 @@ from types import FrameType
 
 from bench.build import build
 from bench.calls import measure_calls
-from bench.cpu import steal_share
+from bench.cpu import machine_time
 from bench.figure import Figure
 from bench.latency import measure_latency
 from bench.memory import measure_memory
@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
 def _step(name: str, plan: Plan) -> Step:
     """Measure one work; whatever goes wrong in it is its figure, and the next goes on."""
     print(f"measuring {name} ...", file=sys.stderr, flush=True)
-    begun, steal = time.monotonic(), steal_share()
+    begun, before = time.monotonic(), machine_time()
     gc.collect()
     gc.disable()  # A pause of ours would look like one of the server's.
     try:
@@ -87,20 +87,23 @@ def _step(name: str, plan: Plan) -> Step:
     finally:
         gc.enable()
     print(f"{table(figures)}\n", file=sys.stderr, flush=True)
+    after = machine_time()
     return Step(
         name=name,
         figures=tuple(figures),
         seconds=time.monotonic() - begun,
-        steal_percent=steal.percent_until(steal_share()),
+        others_percent=before.others_percent(after),
+        stolen_percent=before.stolen_percent(after),
     )
 
 
 def _finish(about: Machine, steps: list[Step], plan: Plan, seconds: float) -> None:
     figures = [figure for step in steps for figure in step.figures]
     print(table(figures))
-    stolen = ", ".join(f"{step.name} {step.steal_percent:.1f}" for step in steps)
+    others = ", ".join(f"{step.name} {step.others_percent:.0f} + {step.stolen_percent:.1f}" for step in steps)
     print(f"\nMedian of up to {plan.rounds} rounds; ratio = peer / ours; * published, not measured here.")
-    print(f"CPU of all processes of a program. Taken by the host meanwhile, in %: {stolen}.")
+    print("CPU of all processes of a program. Percent of the machine that programs of others used + its host took")
+    print(f"meanwhile: {others}. Above a few percent, delays and losses are not the server's alone.")
     path = OUT / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     write_json(path, about, steps, plan.rounds, seconds)
     print(f"{seconds:.0f} s; {path.relative_to(OUT.parent.parent)}")

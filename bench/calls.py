@@ -18,6 +18,7 @@ TALK_MS = 1000
 FULL_S, QUICK_S = 60.0, 8.0
 PEER_FULL_S = 30.0
 PEER_RATES = (200, 150, 100, 50, 25)
+PEER_RATES_QUICK = (100, 50)
 PROBE_S, PROBE_END_S = 6.0, 4.0
 RECORDS_S = 30.0
 WORK = "one bridged call, INVITE to BYE"
@@ -47,7 +48,7 @@ def measure_calls(plan: Plan) -> list[Figure]:
             continue
         try:
             if not turn:
-                peer_rate = _rate_of_sippy(plan.folder)
+                peer_rate = _rate_of_sippy(plan.folder, PEER_RATES_QUICK if plan.quick else PEER_RATES)
             peer.append(_sippy_round(plan.folder / f"sippy-{turn}", peer_rate, peer_s))
             peer_failure = ""
         except (StepFailed, RuntimeError) as error:
@@ -97,13 +98,13 @@ def _sippy_round(folder: Path, rate: int, length_s: float, end_s: float = END_S)
         return _call_run(before, quiet_time(sippy.pid, 5.0), load, load.successful)
 
 
-def _rate_of_sippy(folder: Path) -> int:
+def _rate_of_sippy(folder: Path, rates: tuple[int, ...]) -> int:
     """The highest of the rates at which Sippy fails less than 1 % of the calls. Raises StepFailed if it has none."""
-    for rate in PEER_RATES:
+    for rate in rates:
         load = _sippy_round(folder / f"sippy-probe-{rate}", rate, PROBE_S, PROBE_END_S).load
         if load.successful >= 0.99 * rate * PROBE_S:
             return rate
-    raise StepFailed(f"Sippy fails calls even at {PEER_RATES[-1]}/s")
+    raise StepFailed(f"Sippy fails calls even at {rates[-1]}/s")
 
 
 def _load(folder: Path, to_port: int, port: int, rate: int, length_s: float, end_s: float = END_S) -> LoadResult:

@@ -94,19 +94,32 @@ def quiet_time(root: int, timeout_s: float) -> TreeTime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StealShare:
-    """CPU ticks of the whole machine so far, and those that its host took for others."""
+class MachineTime:
+    """CPU seconds of the whole machine so far: all, those that its host took away, busy ones, and ours among these."""
 
-    ticks: int
-    stolen: int
+    all_s: float
+    stolen_s: float
+    busy_s: float
+    ours_s: float
 
-    def percent_until(self, later: StealShare) -> float:
-        """Percent of all CPU time that was taken between the two."""
-        return 100.0 * (later.stolen - self.stolen) / max(1, later.ticks - self.ticks)
+    def stolen_percent(self, later: MachineTime) -> float:
+        """Percent of all CPU time that the host took away between the two."""
+        return 100.0 * (later.stolen_s - self.stolen_s) / max(0.01, later.all_s - self.all_s)
+
+    def others_percent(self, later: MachineTime) -> float:
+        """Percent of all CPU time that programs used between the two that this benchmark did not start."""
+        others_s = (later.busy_s - self.busy_s) - (later.ours_s - self.ours_s)
+        return max(0.0, 100.0 * others_s / max(0.01, later.all_s - self.all_s))
 
 
-def steal_share() -> StealShare:
-    """The `cpu` line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal."""
+def machine_time() -> MachineTime:
+    """The `cpu` line of /proc/stat (user, nice, system, idle, iowait, irq, softirq, steal); ours and ended children."""
     with open("/proc/stat", encoding="ascii") as lines:
-        fields = [int(one) for one in next(lines).split()[1:9]]
-    return StealShare(ticks=sum(fields), stolen=fields[7])
+        fields = [int(one) / TICKS_PER_S for one in next(lines).split()[1:9]]
+    own = os.times()
+    return MachineTime(
+        all_s=sum(fields),
+        stolen_s=fields[7],
+        busy_s=fields[0] + fields[1] + fields[2] + fields[5] + fields[6],
+        ours_s=own.user + own.system + own.children_user + own.children_system,
+    )

@@ -16,7 +16,7 @@ from typing import Self
 from bench.program import StepFailed
 from bench.rtp_generator import CallEnds, far_end
 from bench.sip_text import Address, Received, media_address, read, request, response, sdp
-from bench.udp_port import HOST
+from bench.udp_port import HOST, drops_at
 
 SO_TIMESTAMPNS = 35
 BUFFER_BYTES = 4_000_000
@@ -40,6 +40,7 @@ class PairCall:
     invite_arrived_ns: int = 0
     ringing_sent_ns: int = 0
     ringing_arrived_ns: int = 0
+    talk_s: float | None = None
     answered: bool = False
     ended: bool = False
     refused: int = 0
@@ -90,11 +91,9 @@ class PhonePair:
         first, begin = len(self.calls), time.monotonic()
         for turn in range(count):
             ends = (far_end(), far_end()) if self._media else (None, None)
-            call = PairCall(number=CALLER_BASE + len(self.calls), left=ends[0], right=ends[1])
+            call = PairCall(number=CALLER_BASE + len(self.calls), left=ends[0], right=ends[1], talk_s=talk_s)
             self.calls.append(call)
             self._at(begin + turn / rate, self._invite, call)
-            if talk_s is not None:
-                self._at(begin + turn / rate + talk_s, self._bye, call)
         made = self.calls[first:]
         self._serve(begin + count / rate + (talk_s or 0.0) + timeout_s, made, held=talk_s is None)
         return made
@@ -137,7 +136,13 @@ class PhonePair:
             self._step(min(deadline, now + 0.1))
         late = [call for call in calls if not (call.answered if held else call.ended)]
         refused = sorted({call.refused for call in late if call.refused})
-        raise StepFailed(f"{len(late)} of {len(calls)} calls did not come through; statuses of refusal: {refused}")
+        raise StepFailed(
+            f"{len(late)} of {len(calls)} calls did not come through: "
+            f"{sum(not call.invite_arrived_ns for call in late)} never reached the called phone, "
+            f"{sum(not call.answered for call in late)} were not answered; refused with {refused}; the kernel dropped "
+            f"{drops_at((self._server[1],))} messages at the server, "
+            f"{drops_at((self._own[1], self._callee_own[1]))} at these phones"
+        )
 
     def _step(self, until: float) -> None:
         now = time.monotonic()
@@ -192,6 +197,8 @@ class PhonePair:
             call.remote_uri, call.to = message.contact_uri(), message.header("to")
             call.to_left = media_address(message.body)
             self._in_dialog("ACK", call, 1)
+            if not call.answered and call.talk_s is not None:
+                self._at(time.monotonic() + call.talk_s, self._bye, call)
             call.answered = True
         elif message.status >= 300:
             call.refused = message.status

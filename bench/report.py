@@ -52,12 +52,13 @@ def machine() -> Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one work gave; `steal_percent` is what the host took from this machine meanwhile."""
+    """What one work gave; meanwhile programs of others used so much of the machine, and its host took so much."""
 
     name: str
     figures: tuple[Figure, ...]
     seconds: float
-    steal_percent: float
+    others_percent: float
+    stolen_percent: float
 
 
 def table(figures: Sequence[Figure]) -> str:
@@ -83,7 +84,8 @@ def write_json(path: Path, about: Machine, steps: Sequence[Step], rounds: int, s
             {
                 "name": step.name,
                 "seconds": round(step.seconds, 1),
-                "steal_percent": round(step.steal_percent, 2),
+                "others_percent": round(step.others_percent, 2),
+                "stolen_percent": round(step.stolen_percent, 2),
                 "figures": [figure.as_json() for figure in step.figures],
             }
             for step in steps
