@@ -26,7 +26,6 @@ from sip.events import (
 from sip.flow import Address, Flow
 from sip.stack import Stack
 from tests.fakes.mutator import mutate
-from tests.fakes.wire import counting_token
 
 HERE: Address = ("10.0.0.1", 5060)
 THERE: Address = ("10.0.0.2", 5060)
@@ -82,8 +81,9 @@ class Assault:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.now = 0.0
-        self.victim = Stack(token=counting_token("v"))
-        self.peer = Stack(token=counting_token("p"))
+        # Not counted: damage would hit upon the branch of a call to come.
+        self.victim = Stack(token=self._token)
+        self.peer = Stack(token=self._token)
         self.flow = Flow("udp", "UDP", HERE, THERE)
         self.back = Flow("udp", "UDP", THERE, HERE)
         self.recent: deque[bytes] = deque(maxlen=40)
@@ -94,6 +94,9 @@ class Assault:
         self.peer_usage = 0
         self.calls = 0
         self.sent = 0
+
+    def _token(self) -> str:
+        return f"{self.rng.getrandbits(64):016x}"
 
     # -- the two stacks
 
