@@ -123,7 +123,7 @@ class Node:
             try:
                 self._dispatch(event)
             except Exception:
-                self._fault("event cannot be handled", event=type(event).__name__)
+                self._fault("event cannot be handled", kind=type(event).__name__)
         send = self.transport.send
         for flow, data in stack.datagrams_to_send():
             send(flow, data)
@@ -145,7 +145,11 @@ class Node:
 
     def _timeout(self) -> None:
         self._timer = None
-        self.stack.handle_timeout(self.clock.now())
+        try:
+            self.stack.handle_timeout(self.clock.now())
+        except Exception:
+            # Its timer has gone; the others are due at the next pump.
+            self._fault("timer cannot be handled")
         self.pump()
 
     # -- events

@@ -17,7 +17,7 @@ class SendInvite:
     """Start a call. `send` returns the number of its usage.
 
     `from_` and `to` are name-addr values without tag; `uri` is the Request-URI; `contact_user` the user part
-    of our Contact.
+    of our Contact, decoded.
     """
 
     target: Flow | Target

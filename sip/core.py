@@ -14,6 +14,7 @@ from sip.headers import Headers
 from sip.message import Request, Response
 from sip.timers import Timers, Timing
 from sip.transaction_layer import TransactionLayer, TransactionUser
+from sip.uri import print_user
 from sip.usage import InviteUsage, Phase, ServedRequest
 from sip.via import MAGIC_COOKIE
 
@@ -75,9 +76,9 @@ class Core:
         return print_address(flow.local if public is None else (public, flow.local[1]))
 
     def contact(self, flow: Flow, user: str) -> str:
-        """Our Contact on a flow."""
+        """Our Contact on a flow; `user` is decoded."""
         transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
-        at = f"{user}@" if user else ""
+        at = f"{print_user(user)}@" if user else ""
         return f"<sip:{at}{self.sent_by(flow)}{transport}>"
 
     def stamp(self, request: Request, flow: Flow, contact_user: str | None) -> None:

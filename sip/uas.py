@@ -24,6 +24,7 @@ from sip.offer_answer import Carrier, Glare
 from sip.transaction import State, Transaction
 from sip.transaction_layer import server_key
 from sip.uac import UserAgentClient
+from sip.uri import SipUri
 from sip.usage import Accepted, InviteUsage, Phase, ServedRequest
 
 
@@ -339,9 +340,7 @@ class UserAgentServer:
 def _user_of(request: Request) -> str:
     """The user part for our Contact: the one that was called, so that a redial reaches the same number."""
     uri = request.uri
-    text = str(uri)
-    user = text.partition(":")[2].partition("@")[0] if "@" in text else ""
-    return user.partition(":")[0].partition(";")[0]
+    return (uri.user or "").partition(";")[0] if isinstance(uri, SipUri) else ""
 
 
 def _warning(error: MalformedHeader) -> str:

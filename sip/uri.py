@@ -169,6 +169,11 @@ def _encode(text: str, safe: str) -> str:
     return quote_from_bytes(text.encode("utf-8", "surrogateescape"), safe)
 
 
+def print_user(user: str) -> str:
+    """A decoded user part as it stands on the wire: escaped where it must be (RFC 3261 §25.1)."""
+    return user if user.isascii() and user.isalnum() else _encode(user, _USER_SAFE)
+
+
 def _print_sip_uri(uri: SipUri) -> str:
     parts = [uri.scheme, ":"]
     if uri.user is not None:

@@ -373,6 +373,7 @@ class Switchboard:
         census = self.node.stack.census()
         assert set(census.values()) == {0}, f"{census}\n{self}"
         assert not self.media.states, f"ports still held\n{self}"
+        assert not self.node.faults, f"faults of ours\n{self}"
         assert not self.node._legs, f"legs still known\n{self}"
         assert not self.node._ports, f"reports of ports still due\n{self}"
         assert not len(self.node.occupancy), "something still counts as in use"

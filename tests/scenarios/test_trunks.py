@@ -10,7 +10,7 @@ from pbx.cdr import Cdr
 from sip.commands import Respond
 from sip.events import ByeReceived, InviteAnswered, InviteCancelled, InviteFailed, InviteProgress, InviteReceived
 from tests.fakes.demo import demo_snapshot
-from tests.fakes.switchboard import Phone, Switchboard
+from tests.fakes.switchboard import SERVER, Phone, Switchboard, sdp
 from tests.fakes.virtual_loop import virtually
 
 TWO_PEERS = (("10.0.2.1", 5060), ("10.0.2.2", 5060))
@@ -195,3 +195,36 @@ async def test_forty_calls_at_once() -> None:
         carriers.caller.hang_up(usage)
     records = await carriers.board.settled()
     assert [record.result for record in records] == ["answered"] * 40
+
+
+def _invite(from_: str) -> bytes:
+    body = sdp("10.0.1.1", 4000).decode()
+    return (
+        "INVITE sip:9001@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.1.1:5060;branch=z9hG4bKodd\r\n"
+        f"From: {from_};tag=odd\r\nTo: <sip:9001@10.0.0.1>\r\nCall-ID: odd\r\nCSeq: 1 INVITE\r\n"
+        "Contact: <sip:x@10.0.1.1>\r\nMax-Forwards: 70\r\nContent-Type: application/sdp\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    "from_",
+    [
+        "<sip:a%0d%0aX-Bad%3e%22%00%40@10.0.1.1>",
+        '"a\\\0b" <sip:7@10.0.1.1>',
+        '"\\"\\\\" <sip:7@10.0.1.1>',
+        "<tel:+49%2030;phone-context=x>",
+        "<sip:10.0.1.1>",
+        '"\xff\u4e2d" <sip:\u4e2d@10.0.1.1>',
+    ],
+)
+@virtually
+async def test_callers_with_odd_names(from_: str) -> None:
+    """Whatever a caller calls itself, its call comes through and writes no header fields of its own."""
+    carriers = Carriers()
+    carriers.board.network.carry(_invite(from_), carriers.caller.address, SERVER)
+    call = await carriers.first.ringing()
+    assert "x-bad" not in call.request.headers
+    carriers.first.refuse(call, 486)
+    (record,) = await carriers.board.settled()
+    assert record.reason == "busy"
