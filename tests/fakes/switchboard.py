@@ -162,6 +162,8 @@ class Phone:
         self.events: list[Event] = []
         self._news = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self.call_id = f"reg-{name}-{address[0]}-{address[1]}"
+        """Call-ID of its registrations."""
         self._registers = 0
         self.off = False
         self.flow = Flow("phone", "UDP", address, SERVER)
@@ -243,7 +245,7 @@ class Phone:
                 from_=f"<sip:{self.name}@demo.local>",
                 to=f"<sip:{self.name}@demo.local>",
                 headers=headers,
-                call_id=f"reg-{self.name}-{self.address[0]}-{self.address[1]}",
+                call_id=self.call_id,
                 cseq=self._registers,
             )
         )
