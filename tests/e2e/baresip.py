@@ -79,6 +79,12 @@ class Baresip:
     def dial(self, number: str) -> None:
         self._command("dial", f"sip:{number}@{self._server.host}:{self._server.port}")
 
+    def hold(self) -> None:
+        self._command("hold")
+
+    def resume(self) -> None:
+        self._command("resume")
+
     def hang_up(self) -> None:
         self._command("hangup")
 
@@ -114,11 +120,14 @@ class Baresip:
     def wait_recorded(self, duration_s: float) -> None:
         """Wait until the recording of the present call is so long."""
 
-        def long_enough() -> bool:
-            path = self._newest()
-            return path is not None and path.stat().st_size >= duration_s * 16_000
+        wait_until(
+            lambda: self.recorded_s() >= duration_s, duration_s + 30, f"{duration_s:g} s recorded by {self.extension}"
+        )
 
-        wait_until(long_enough, duration_s + 30, f"{duration_s:g} s recorded by {self.extension}")
+    def recorded_s(self) -> float:
+        """Seconds of sound in the recording of the present call."""
+        path = self._newest()
+        return 0.0 if path is None else path.stat().st_size / 16_000
 
     def _newest(self) -> Path | None:
         return next((path for path in self._folder.glob("dump-*-dec.wav") if path not in self._recordings), None)

@@ -54,6 +54,8 @@ class Servers:
     def end(self) -> None:
         for server in self.made:
             server.end()
+        for server in self.made:
+            server.check_log()
 
 
 class Phones:
@@ -129,6 +131,7 @@ def demo(ports: Ports, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         yield server.start()
     finally:
         server.end()
+    server.check_log()
 
 
 @pytest.fixture

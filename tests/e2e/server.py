@@ -102,6 +102,12 @@ class Server:
         """The output of every start."""
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("server-*.log")))
 
+    def check_log(self) -> None:
+        """No fault of the server's own may stand in its log."""
+        log = self.log()
+        for sign in ("Traceback", "call failed", "never retrieved", "Warning: "):
+            assert sign not in log, log[-20_000:]
+
     def report(self) -> str:
         return f"{self.program.report()}\nlast call records: {self.calls()[-3:]}"
 

@@ -111,3 +111,19 @@ def test_the_records_process_dies(servers: Servers, phones: Phones) -> None:
     }
     assert len({row["sip_call_id"] for row in rows}) == calls
     assert all(len(server.legs(row["call_id"])) == 1 for row in rows)
+
+
+def test_everything_dies_at_once(servers: Servers, phones: Phones) -> None:
+    """As by a power cut, but for the disk: the call that was up gets its one record at the next start."""
+    server = servers.start("--apply", str(QUICK))
+    book = CallBook(server)
+    ann, ben = (phones.scripted(server, number, registered=True) for number in ("1001", "1002"))
+    over, _ = talk(ann, ben)
+    ann.hang_up(over)
+    ann.expect_bytes(b"SIP/2.0 200 ", 2)
+    talk(ann, ben)
+    server.kill()
+    server.start()
+    rows = book.wait(2, 60)
+    assert [(row["reason"], row["hangup_party"]) for row in rows] == [("normal", "caller"), ("node_lost", "system")]
+    assert all(leg["end_at_ms"] is not None for row in rows for leg in server.legs(row["call_id"]))
