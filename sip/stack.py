@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from zlib import crc32
 
 from sip.commands import Ack, Bye, Cancel, Command, Respond, SendInDialog, SendInvite, SendRequest
 from sip.core import REASONS, Core, StackSettings, Trace
@@ -80,6 +81,10 @@ class Stack:
             headers.add("via", via)
         for name in ("from", "to", "call-id", "cseq"):
             headers.add(name, source.get(name) or "")
+        to = headers.get("to") or ""
+        if ";tag=" not in to.lower():
+            # RFC 3261 §8.2.7: the same tag for a retransmission, though nothing is remembered of the request.
+            headers.set("to", [f"{to};tag={crc32(''.join(source.get_all('via')).encode('utf-8', 'replace')):08x}"])
         text = f"{REASONS.get(error.status, 'Bad Request')} ({error.where})" if error.status == 400 else None
         self._core.transmit(
             flow, Response(error.status, _one_line(text) or REASONS.get(error.status, ""), headers, b"").encode()

@@ -212,7 +212,7 @@ async def test_a_phone_that_restarts_leaves_no_dead_contact() -> None:
     board = board_with()
     ann = board.phone("1001", "10.0.0.11")
     await ask(ann, ("contact", "<sip:first@10.0.0.11:5060>"))
-    ann.call_id = "after the restart"
+    ann.call_id = "after-the-restart"
     assert contacts(await ask(ann, ("contact", "<sip:second@10.0.0.11:5060>"))) == {"sip:second@10.0.0.11:5060": 3600}
     await board.settled()
 
