@@ -272,6 +272,8 @@ class Phone:
         if not password:
             return usage
         failed = await self.expect(InviteFailed)
+        while failed.usage != usage:
+            failed = await self.expect(InviteFailed)
         assert failed.status == 401, failed
         credentials = self._credentials(failed, "INVITE", uri)
         headers = (*headers, ("authorization", credentials))
