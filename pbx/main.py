@@ -97,10 +97,10 @@ class Server:
             loop.create_task(self._every(SYNC_S, self._sync), name="spool sync"),
             loop.create_task(self._every(SWEEP_S, self._sweep), name="sweep"),
         ]
-        # Calls make few cycles and many short-lived objects: collect seldom, and never what is there from the start.
+        # A call leaves no cycles behind: collect seldom, and never what is there from the start.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(20_000, 20, 50)
+        gc.set_threshold(50_000, 20, 100)
         print(banner(settings, snapshot, [one.address for one in self._transports.listeners], self._media.capacity()))
         if not COMPILED:
             print("The compiled data path is missing: the slow twin in pure Python carries the media.", file=sys.stderr)

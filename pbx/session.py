@@ -357,6 +357,8 @@ class Session:
                 legs_with_media=self.ports,
             )
         )
+        # The circle call - legs - owner is cut here: memory comes back at once, not at the next collection.
+        self.call.legs.clear()
         self.node.session_over(self)
 
     def _drop(self, leg: Leg) -> None:

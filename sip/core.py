@@ -156,6 +156,14 @@ class Core:
         if usage.dialog is not None:
             self.leave(usage.dialog, usage)
         self.usages.pop(usage.ident, None)
+        self._lighten(usage)
+
+    def _lighten(self, usage: InviteUsage) -> None:
+        """What lingers for 64*T1 keeps little alive: a client transaction its usage, for late 2xx; no other anything."""
+        tx, usage.tx = usage.tx, None
+        if tx is not None and not usage.outbound:
+            tx.owner = None
+        usage.request.body = b""
 
     # -- resolution (RFC 3263): an event out, a call in
 

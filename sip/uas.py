@@ -331,9 +331,8 @@ class UserAgentServer:
 
     def forget_merged(self, tx: Transaction) -> None:
         """An INVITE has its final answer: its double would now be another call."""
-        usage = tx.owner
-        if isinstance(usage, InviteUsage):
-            request = usage.request
+        request = tx.request
+        if request is not None and request.method == "INVITE":
             self._merged.pop((request.call_id, request.from_tag, request.cseq.number), None)
 
 
