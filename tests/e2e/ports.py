@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
 from contextlib import closing, suppress
 from pathlib import Path
 
-LOW, HIGH = 12_000, 32_000
-"""Below the range that the kernel takes for sockets without a number (32768 and up)."""
+LOW, HIGH = 61_000, 65_500
+"""Above what the kernel takes for sockets without a number (32768-60999) and what servers take for sound by default."""
 
 
 class Ports:
@@ -34,10 +35,12 @@ class Ports:
 def _is_free(number: int) -> bool:
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-            with closing(socket.socket(family, kind)) as probe:
-                try:
+            try:
+                with closing(socket.socket(family, kind)) as probe:
                     probe.bind((host, number))
-                except OSError:
+            except OSError as error:
+                # A machine without IPv6 has nobody there.
+                if error.errno in (errno.EADDRINUSE, errno.EACCES):
                     return False
     return True
 

@@ -19,7 +19,7 @@ from tests.e2e.wait import wait_until
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0
 BANNER = "Cordboard is up."
-RTP_PORTS = 400
+RTP_PORTS = 200
 
 Row = dict[str, Any]
 

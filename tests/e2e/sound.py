@@ -59,5 +59,5 @@ def _best_match(part: Samples, whole: Samples) -> float:
     products = np.fft.irfft(spectrum, size)[: len(whole) - len(part) + 1]
     squares = np.concatenate(([0.0], np.cumsum(whole**2)))
     power = squares[len(part) :] - squares[: -len(part)]
-    norm = np.sqrt(power * np.sum(part**2))
+    norm = np.sqrt(np.maximum(power, 0.0) * np.sum(part**2))
     return float(np.max(np.abs(products) / np.maximum(norm, 1e-9)))

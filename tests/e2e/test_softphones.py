@@ -11,8 +11,8 @@ import pytest
 from tests.e2e.baresip import Baresip
 from tests.e2e.linphone import Linphone
 from tests.e2e.ports import Ports
-from tests.e2e.server import CallBook, Row, Server
-from tests.e2e.sound import likeness
+from tests.e2e.server import ROOT, CallBook, Row, Server
+from tests.e2e.sound import likeness, read_wav
 
 TALK_S = 4.0
 HEARD = 0.9
@@ -109,6 +109,16 @@ def test_the_echo(demo: Server, book: CallBook, baresips: tuple[Baresip, Baresip
     assert likeness(ann.take_recording(), ann.played) > HEARD
     row = book.one()
     assert (row["result"], row["hangup_party"], row["destination"]) == ("answered", "caller", "echo")
+
+
+def test_the_announcement(book: CallBook, baresips: tuple[Baresip, Baresip]) -> None:
+    """A number that nobody has: the prompt is heard before the call fails."""
+    ann, _ = baresips
+    ann.dial("5999")
+    ann.wait_event("CALL_CLOSED")
+    assert likeness(ann.take_recording(), read_wav(ROOT / "sounds/en/not-in-service.wav")) > HEARD
+    row = book.one()
+    assert (row["result"], row["sip_code"], row["talk_ms"]) == ("failed", 404, 0)
 
 
 def test_linphone_calls_baresip(
