@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from bench.build import build
 from bench.calls import measure_calls
 from bench.cpu import machine_time
 from bench.figure import Figure
@@ -60,7 +59,6 @@ def main(arguments: list[str]) -> int:
     )
     steps: list[Step] = []
     try:
-        build()
         for name in options.only or WORKS:
             steps.append(_step(name, plan))
     except KeyboardInterrupt:

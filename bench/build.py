@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from Cython.Build import cythonize
-from setuptools import Distribution, Extension  # type: ignore[import-untyped]
-
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def build() -> None:
     """Compile `bench/_streams.pyx` where it is missing or older than its source. Raises on a failed build."""
+    # Here, so that what needs no generator runs without Cython.
+    from Cython.Build import cythonize
+    from setuptools import Distribution, Extension  # type: ignore[import-untyped]
+
     extension = Extension(
         "bench._streams", [str(ROOT / "bench" / "_streams.pyx")], extra_compile_args=["-O3", "-fno-strict-aliasing"]
     )

@@ -13,7 +13,7 @@ from bench.rtp_generator import CallEnds, far_end
 from bench.sip_text import Address, media_address, sdp
 from bench.udp_port import HOST, bound_ports, free_ports
 
-RTP_PORTS = 4000
+RTP_PORTS = 2600
 TRIES = 3
 
 

@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROFILE = ROOT / "examples" / "bench.yaml"
 BANNER = "Cordboard is up."
 START_S = 60.0
-RTP_PORTS = 4000
-"""A thousand calls at once."""
+RTP_PORTS = 2600
+"""650 calls at once."""
 
 
 class Server:
