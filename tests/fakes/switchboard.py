@@ -300,7 +300,13 @@ class Phone:
         return invite
 
     def answer(self, invite: InviteReceived) -> None:
-        self.send(Respond(usage=invite.usage, status=200, body=self.sdp))
+        self.answer_usage(invite.usage)
+
+    def answer_usage(self, usage: int) -> None:
+        self.send(Respond(usage=usage, status=200, body=self.sdp))
+
+    def refuse_usage(self, usage: int, status: int) -> None:
+        self.send(Respond(usage=usage, status=status))
 
     def refuse(self, invite: InviteReceived, status: int) -> None:
         self.send(Respond(usage=invite.usage, status=status))
