@@ -39,9 +39,8 @@ class Transports:
 
     def listen_udp(self, address: Address) -> UdpListener:
         """Open a UDP listener. Raises OSError that names the address."""
-        name = f"udp:{address[0]}:{address[1]}"
-        listener = UdpListener(name, address, self._deliver, self._unreachable, self._drained)
-        self._listeners[name] = listener
+        listener = UdpListener(address, self._deliver, self._unreachable, self._drained)
+        self._listeners[listener.name] = listener
         listener.open(self._loop)
         return listener
 
@@ -83,7 +82,8 @@ class Transports:
     async def _look_up(self, host: str, port: int, then: Resolved) -> None:
         try:
             found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-        except OSError:
+        except (OSError, UnicodeError):
+            # UnicodeError: a label that is too long, or empty, for a name (RFC 1035 §2.3.4).
             found = []
         for _family, _type, _proto, _name, address in found:
             flow = self._flow_to((str(address[0]), port))

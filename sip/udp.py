@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sip.flow import Address, Flow
+from sip.flow import Address, Flow, print_address
 
 DRAIN = 64
 """Datagrams taken per wake, so that one busy socket does not starve the rest of the loop."""
@@ -44,13 +44,11 @@ class UdpListener:
 
     def __init__(
         self,
-        name: str,
         address: Address,
         deliver: Deliver,
         unreachable: Unreachable,
         drained: Callable[[], None],
     ) -> None:
-        self.name = name
         self.counters = UdpCounters()
         self._deliver = deliver
         self._unreachable = unreachable
@@ -70,6 +68,7 @@ class UdpListener:
             raise OSError(error.errno, text) from error
         bound = self._socket.getsockname()
         self.address: Address = (bound[0], bound[1])
+        self.name = f"udp:{print_address(self.address)}"
         self._wildcard = ipaddress.ip_address(bound[0]).is_unspecified
 
     def _configure(self, v6: bool) -> None:
