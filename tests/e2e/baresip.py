@@ -142,7 +142,7 @@ class Baresip:
     def report(self) -> str:
         return self._program.report()
 
-    def end(self) -> None:
+    def close(self) -> None:
         with suppress(OSError):
             self._command("quit")
         self._control.close()

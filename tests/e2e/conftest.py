@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -105,8 +106,9 @@ class Phones:
 
 
 @pytest.fixture(scope="session")
-def ports() -> Ports:
-    return Ports()
+def ports() -> Iterator[Ports]:
+    with closing(Ports()) as made:
+        yield made
 
 
 @pytest.fixture

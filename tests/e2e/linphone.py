@@ -93,6 +93,6 @@ class Linphone:
     def report(self) -> str:
         return self._program.report()
 
-    def end(self) -> None:
+    def close(self) -> None:
         self._program.say("quit")
         self._program.end()

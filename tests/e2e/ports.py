@@ -1,35 +1,58 @@
-"""Ports: numbers that nobody uses, each given out once in a test run."""
+"""Ports: numbers that nobody uses, neither the machine nor another test run."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import sys
+import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import IO
 
 LOW, HIGH = 61_000, 65_500
 """Above what the kernel takes for sockets without a number (32768-60999) and what servers take for sound by default."""
 
 
+BLOCK = 900
+
+
 class Ports:
-    """Finds free UDP and TCP port numbers on loopback by binding them."""
+    """Finds free UDP and TCP port numbers on loopback by binding them, in a block that no other test run uses."""
 
     def __init__(self) -> None:
-        # Two runs at once begin at different places.
-        self._next = LOW + (os.getpid() * 1021) % (HIGH - LOW)
+        self._low, self._lock = _claim_block()
+        self._next = self._low
+
+    def close(self) -> None:
+        """Leave the block to others."""
+        self._lock.close()
 
     def take(self, count: int = 1) -> int:
-        """The first of `count` neighbouring numbers, an even one, all free for UDP and TCP."""
-        for _ in range(HIGH - LOW):
+        """The first of `count` neighbouring numbers, an even one, all free for UDP and TCP; lately freed ones last."""
+        for _ in range(BLOCK):
             first = self._next + self._next % 2
-            if first + count > HIGH:
-                first = LOW
+            if first + count > self._low + BLOCK:
+                first = self._low
             self._next = first + count
             if all(_is_free(number) for number in range(first, first + count)):
                 return first
-        raise AssertionError(f"no {count} free ports between {LOW} and {HIGH}")
+        raise AssertionError(f"no {count} free ports from {self._low} to {self._low + BLOCK}")
+
+
+def _claim_block() -> tuple[int, IO[bytes]]:
+    """The first number of a block, and the file whose lock keeps other runs out while it is open."""
+    for low in range(LOW, HIGH, BLOCK):
+        lock = (Path(tempfile.gettempdir()) / f"cordboard-test-ports-{low}.lock").open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+        else:
+            return low, lock
+    raise AssertionError(f"{(HIGH - LOW) // BLOCK} test runs are under way; wait for one to end")
 
 
 def _is_free(number: int) -> bool:

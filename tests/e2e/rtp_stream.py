@@ -10,6 +10,8 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from tests.e2e.wait import wait_until
+
 PTIME_S: Final = 0.02
 _HEADER: Final = struct.Struct(">BBHII")
 _MARK: Final = struct.Struct(">II")
@@ -82,3 +84,8 @@ class RtpStream:
     def _take(self, data: bytes) -> None:
         if len(data) == 172:
             self._arrivals.append(Arrival(time.monotonic(), *_MARK.unpack_from(data, 12)))
+
+
+def wait_for_sound(to: RtpStream, stream: int, since: float = 0.0) -> None:
+    """Wait until a second of another stream has arrived. Raises TooLate."""
+    wait_until(lambda: len(to.arrivals(stream, since)) >= 50, 30, f"a second of stream {stream}")

@@ -8,20 +8,13 @@ import time
 from collections import Counter
 
 from tests.e2e.conftest import QUICK, Phones, Servers
-from tests.e2e.rtp_stream import RtpStream
+from tests.e2e.rtp_stream import wait_for_sound
 from tests.e2e.script_phone import talk
 from tests.e2e.server import CallBook, Server
 from tests.e2e.sipp_phone import Turns
 from tests.e2e.wait import wait_until
 
-PACKETS = 50
-"""A second of sound."""
 MAX_GAP_S = 2.0
-
-
-def wait_for_sound(to: RtpStream, stream: int, since: float = 0.0) -> None:
-    """Wait until a second of a stream has arrived."""
-    wait_until(lambda: len(to.arrivals(stream, since)) >= PACKETS, 30, f"{PACKETS} packets of stream {stream}")
 
 
 def wait_for_records(book: CallBook, count: int) -> None:

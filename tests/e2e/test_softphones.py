@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ def baresips(demo: Server, ports: Ports, tmp_path_factory: pytest.TempPathFactor
         pair = []
         for extension, seed in (("1006", 6), ("1007", 7)):
             phone = Baresip(demo, ports, folder, extension, seed=seed)
-            started.callback(phone.end)
+            started.callback(phone.close)
             pair.append(phone)
         for phone in pair:
             phone.wait_registered()
@@ -125,7 +125,7 @@ def test_linphone_calls_baresip(
     demo: Server, book: CallBook, ports: Ports, tmp_path: Path, baresips: tuple[Baresip, Baresip]
 ) -> None:
     _, ben = baresips
-    with closing_phone(Linphone(demo, ports, tmp_path, "1008", seed=8)) as ann:
+    with closing(Linphone(demo, ports, tmp_path, "1008", seed=8)) as ann:
         ann.dial(ben.extension)
         ben.wait_event("CALL_ESTABLISHED")
         ben.wait_recorded(TALK_S + 1)
@@ -139,11 +139,3 @@ def test_linphone_calls_baresip(
     assert (row["caller_original"], row["called_original"]) == ("1008", ben.extension)
     assert (row["result"], row["reason"], row["hangup_party"]) == ("answered", "normal", "caller")
     assert row["codec"] in ("PCMU", "PCMA")
-
-
-@contextmanager
-def closing_phone(phone: Linphone) -> Iterator[Linphone]:
-    try:
-        yield phone
-    finally:
-        phone.end()
