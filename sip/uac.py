@@ -130,7 +130,9 @@ class UserAgentClient:
         usage = self._core.usages.get(command.usage)
         if usage is None or usage.cancelled:
             return
-        if usage.phase is Phase.UP and usage.outbound:
+        if not usage.outbound:
+            raise LocalError(f"usage {command.usage} is the far end's call: refuse it or hang up")
+        if usage.phase is Phase.UP:
             # RFC 3261 §15: its 2xx was faster than the user, who may not have seen it yet.
             self.bye(Bye(usage=command.usage, headers=command.headers), now)
             return

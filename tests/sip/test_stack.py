@@ -816,6 +816,8 @@ def test_commands_that_do_not_fit() -> None:
         pair.ann.stack.send(Bye(usage=ann), pair.wire.now)
     with pytest.raises(LocalError, match="no INVITE to answer"):
         pair.ann.stack.send(Respond(usage=ann, status=200), pair.wire.now)
+    with pytest.raises(LocalError, match="the far end's call"):
+        pair.ben.stack.send(Cancel(usage=ben), pair.wire.now)
     with pytest.raises(LocalError, match="usage or a transaction"):
         pair.ann.stack.send(Respond(status=200), pair.wire.now)
     pair.answer(ben)
