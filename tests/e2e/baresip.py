@@ -65,13 +65,16 @@ class Baresip:
         (self._folder / "config").write_text(config, encoding="utf-8")
         write_wav(self._folder / "play.wav", self.played)
         self._program = Program("baresip", [path_of("baresip"), "-f", str(self._folder), "-v"], self._folder)
-        wait_until(lambda: is_bound(control_port, "tcp"), 30, f"baresip of {extension} listens")
-        self._control = socket.create_connection((server.host, control_port))
+        self._control_address = (server.host, control_port)
+        self._control = socket.socket()
         self._pending = b""
         self._recordings: set[Path] = set()
 
-    def wait_registered(self) -> None:
-        where = self._server
+    def start(self) -> None:
+        """Wait until it takes commands and is registered."""
+        port, where = self._control_address[1], self._server
+        wait_until(lambda: is_bound(port, "tcp"), 30, f"baresip of {self.extension} listens")
+        self._control.connect(self._control_address)
         wait_until(lambda: where.is_registered(self.extension), 30, f"baresip registers as {self.extension}")
 
     # -- control

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from tests.e2e.ports import Ports
@@ -64,9 +65,13 @@ class Linphone:
         write_wav(self._folder / "play.wav", self.played)
         command = [path_of("linphonec"), "-c", str(self._folder / "rc"), "-d", "0"]
         self._program = Program("linphonec", command, self._folder, {"HOME": str(self._folder)}, listens=True)
+
+    def start(self) -> None:
+        """Wait until it takes commands and is registered."""
         self._program.wait_for_log("linphonec>", 30)
         self._program.say("soundcard use files")
-        wait_until(lambda: server.is_registered(extension), 60, f"linphone registers as {extension}")
+        where = self._server
+        wait_until(lambda: where.is_registered(self.extension), 60, f"linphone registers as {self.extension}")
 
     def dial(self, number: str) -> None:
         """Call, and play and record once sound goes."""
@@ -94,5 +99,6 @@ class Linphone:
         return self._program.report()
 
     def close(self) -> None:
-        self._program.say("quit")
+        with suppress(BrokenPipeError):
+            self._program.say("quit")
         self._program.end()

@@ -30,7 +30,7 @@ def baresips(demo: Server, ports: Ports, tmp_path_factory: pytest.TempPathFactor
             started.callback(phone.close)
             pair.append(phone)
         for phone in pair:
-            phone.wait_registered()
+            phone.start()
         yield pair[0], pair[1]
 
 
@@ -126,6 +126,7 @@ def test_linphone_calls_baresip(
 ) -> None:
     _, ben = baresips
     with closing(Linphone(demo, ports, tmp_path, "1008", seed=8)) as ann:
+        ann.start()
         ann.dial(ben.extension)
         ben.wait_event("CALL_ESTABLISHED")
         ben.wait_recorded(TALK_S + 1)
