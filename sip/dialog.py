@@ -164,7 +164,7 @@ def answered_dialog(request: Request, flow: Flow, local_tag: str, contact_user: 
         target=contacts[0].uri,
         flow=flow,
         # The sender's own idea of its address is wrong: it sits behind a NAT.
-        pinned=via.host != flow.remote[0] or (via.port or 5060) != flow.remote[1],
+        pinned=via.host != flow.remote[0] or (via.wants_rport and (via.port or 5060) != flow.remote[1]),
         contact_user=contact_user,
         exchange=exchange,
     )

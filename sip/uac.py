@@ -25,6 +25,9 @@ from sip.usage import ClientRequest, InviteUsage, Phase
 
 _UNREACHABLE = "no address for the next hop"
 
+MAX_FORKS = 64
+"""Dialogs that one INVITE may make: a peer that answers without end costs no more than so many."""
+
 
 class UserAgentClient:
     """The asking side of a stack."""
@@ -242,13 +245,14 @@ class UserAgentClient:
         exchange = usage.exchange
         if tag:
             dialog = usage.earlies.get(tag)
-            if dialog is None:
+            if dialog is not None:
+                dialog.refresh(response)
+                exchange = dialog.exchange
+            elif len(usage.earlies) < MAX_FORKS:
                 dialog = self._dialog(usage, tx, response)
                 usage.earlies[tag] = dialog
                 self._core.register(dialog, usage)
-            else:
-                dialog.refresh(response)
-            exchange = dialog.exchange
+                exchange = dialog.exchange
         sdp = exchange.receive(Carrier.PROVISIONAL, _has_sdp(response))
         self._core.events.append(InviteProgress(usage.ident, tag, response, sdp))
 
@@ -288,6 +292,8 @@ class UserAgentClient:
 
     def _end_unwanted(self, usage: InviteUsage, tx: Transaction, response: Response, now: float) -> None:
         """A 2xx that nobody wants, forked or after CANCEL: acknowledged and ended (RFC 3261 §13.2.2.4)."""
+        if len(usage.acks) >= MAX_FORKS:
+            return
         dialog = self._dialog(usage, tx, response)
         self._send_ack(usage, dialog, usage.request.cseq.number, b"", now)
         owner = ClientRequest(ident=self._core.layer.new_ident(), method="BYE", usage=None, silent=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sip.body import UnsupportedBody, session_description
 from sip.commands import SDP, Respond
 from sip.core import ACCEPT, ALLOW, Core
@@ -53,7 +55,7 @@ class UserAgentServer:
         if method == "ACK":
             self.acknowledge(request, now)
             return
-        tx = layer.start_server(request, flow, key)
+        tx = layer.start_server(request, reply_flow(request, flow), key)
         if method == "CANCEL":
             self._cancel(tx, request, now)
             return
@@ -334,6 +336,20 @@ class UserAgentServer:
         request = tx.request
         if request is not None and request.method == "INVITE":
             self._merged.pop((request.call_id, request.from_tag, request.cseq.number), None)
+
+
+def reply_flow(request: Request, flow: Flow) -> Flow:
+    """Where the answers go: back to the source, or to the port that the sender names (RFC 3261 §18.2.2, RFC 3581 §4).
+
+    Some gateways send from one port and listen at another. A sender that asks for rport, or whose Via shows that a
+    NAT lies between, is answered where it sent from.
+    """
+    via = request.top_via
+    host, port = flow.remote
+    named = via.port or 5060
+    if named == port or flow.reliable or via.wants_rport or via.host != host:
+        return flow
+    return replace(flow, remote=(host, named))
 
 
 def _user_of(request: Request) -> str:

@@ -21,6 +21,7 @@ from sip.events import (
 )
 from sip.flow import Target
 from sip.message import Request
+from sip.uac import MAX_FORKS
 from tests.fakes.raw_peer import RawPeer
 from tests.fakes.wire import Station, Wire
 
@@ -352,6 +353,25 @@ def test_forks_ring_one_answers_the_second_is_ended() -> None:
     line.settled()
 
 
+def test_forks_without_end_cost_no_more_than_so_many() -> None:
+    line = Line()
+    usage = line.invite()
+    asked = line.asked()
+    for number in range(MAX_FORKS + 20):
+        line.peer.reply(asked, 180, tag=f"r{number}")
+        line.ann.take(InviteProgress)
+    assert line.ann.stack.census()["dialogs"] == MAX_FORKS
+    for number in range(MAX_FORKS + 20):
+        line.peer.reply(asked, 200, tag=f"r{number}", body=SDP)
+    line.ann.take(InviteAnswered)
+    assert len({ack.to_tag for ack in line.peer.requests("ACK")}) == MAX_FORKS
+    for bye in line.peer.requests("BYE"):
+        line.peer.reply(bye, 200)
+    line.hang_up(usage)
+    line.peer.reply(line.peer.requests("BYE")[-1], 200)
+    line.settled()
+
+
 def test_a_2xx_that_comes_again_gets_the_same_ack() -> None:
     line = Line()
     usage = line.call_out()
@@ -411,6 +431,24 @@ def test_received_alone_where_no_rport_is_asked_for() -> None:
     line.peer.ask("OPTIONS", 1, to_tag="x", via="SIP/2.0/UDP 192.168.1.5;branch=z9hG4bKn")
     via = line.peer.last_answer("OPTIONS").top_via
     assert (via.received, via.rport) == ("10.0.0.2", None)
+
+
+def test_a_gateway_that_listens_at_another_port_than_it_sends_from() -> None:
+    """RFC 3261 §18.2.2: without rport, and no NAT between, the answer goes to the port in Via."""
+    line = Line()
+    listening = RawPeer(line.wire, ("10.0.0.2", 5070), line.ann.address)
+    sending = RawPeer(line.wire, ("10.0.0.2", 40000), line.ann.address)
+    via = "SIP/2.0/UDP 10.0.0.2:5070;branch=z9hG4bKg"
+    sending.ask("INVITE", 1, via=via, body=SDP, contact="<sip:raw@10.0.0.2:5070>")
+    event = line.ann.take(InviteReceived)
+    assert event.flow.remote == ("10.0.0.2", 40000)
+    line.answer(event.usage)
+    assert listening.answers("INVITE") == [100, 200]
+    sending.ask("ACK", 1, to_tag=listening.last_answer("INVITE").to_tag)
+    line.hang_up(event.usage)
+    assert sending.heard == []
+    listening.reply(listening.requests("BYE")[0], 200)
+    line.settled()
 
 
 def test_a_via_of_many_keeps_the_others() -> None:
