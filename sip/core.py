@@ -159,7 +159,7 @@ class Core:
         self._lighten(usage)
 
     def _lighten(self, usage: InviteUsage) -> None:
-        """What lingers for 64*T1 keeps little alive: a client transaction its usage, for late 2xx; no other anything."""
+        """What lingers for 64*T1 keeps little: a client transaction its usage, for late 2xx; the others nothing."""
         tx, usage.tx = usage.tx, None
         if tx is not None and not usage.outbound:
             tx.owner = None
