@@ -11,9 +11,8 @@ from bench.bencode import Value, decode, encode
 from bench.program import Program, StepFailed, wait_until
 from bench.rtp_generator import CallEnds, far_end
 from bench.sip_text import Address, media_address, sdp
-from bench.udp_port import HOST, bound_ports, free_ports
+from bench.udp_port import HOST, RTP_PORTS, free_port, is_bound, own_host
 
-RTP_PORTS = 2600
 TRIES = 3
 
 
@@ -22,9 +21,8 @@ class RtpEngine:
 
     def __init__(self, folder: Path) -> None:
         """Start it and wait until it listens. Raises StepFailed."""
-        self._port = free_ports()
-        first = free_ports(RTP_PORTS)
-        self.rtp_ports = range(first, first + RTP_PORTS)
+        self._port = free_port()
+        self.media_host = own_host()
         self.ends: list[CallEnds] = []
         self._cookie = 0
         self._control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -33,8 +31,8 @@ class RtpEngine:
         self.program = Program(
             "rtpengine",
             [
-                "rtpengine", f"--interface={HOST}", f"--listen-ng={HOST}:{self._port}", "--table=-1", "--foreground",
-                "--log-stderr", "--log-level=3", f"--port-min={first}", f"--port-max={first + RTP_PORTS - 1}",
+                "rtpengine", f"--interface={self.media_host}", f"--listen-ng={HOST}:{self._port}", "--table=-1",
+                "--foreground", "--log-stderr", "--log-level=3", f"--port-min={RTP_PORTS[0]}", f"--port-max={RTP_PORTS[-1]}",
             ],
             folder,
         )  # fmt: skip
@@ -62,7 +60,7 @@ class RtpEngine:
 
     def _listens(self) -> bool:
         self.program.check_alive()
-        return self._port in bound_ports()
+        return is_bound(self._port)
 
     def set_up(self, calls: int) -> None:
         """Make calls between two sockets each. Raises StepFailed."""

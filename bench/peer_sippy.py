@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.program import Program, wait_until
-from bench.udp_port import HOST, bound_ports, free_ports
+from bench.udp_port import HOST, free_port, is_bound
 
 
 class Sippy:
@@ -16,7 +16,7 @@ class Sippy:
 
     def __init__(self, folder: Path) -> None:
         """Start it and wait until it listens. Raises StepFailed."""
-        self.port, self.load_in, self.load_out = free_ports(), free_ports(), free_ports()
+        self.port, self.load_in, self.load_out = free_port(), free_port(), free_port()
         script = Path(sysconfig.get_path("scripts")) / "b2bua_simple"
         self.program = Program(
             "sippy",
@@ -44,4 +44,4 @@ class Sippy:
 
     def _listens(self) -> bool:
         self.program.check_alive()
-        return self.port in bound_ports()
+        return is_bound(self.port)

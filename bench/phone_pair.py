@@ -140,8 +140,8 @@ class PhonePair:
             f"{len(late)} of {len(calls)} calls did not come through: "
             f"{sum(not call.invite_arrived_ns for call in late)} never reached the called phone, "
             f"{sum(not call.answered for call in late)} were not answered; refused with {refused}; the kernel dropped "
-            f"{drops_at((self._server[1],))} messages at the server, "
-            f"{drops_at((self._own[1], self._callee_own[1]))} at these phones"
+            f"{drops_at(HOST, (self._server[1],))} messages at the server, "
+            f"{drops_at(HOST, (self._own[1], self._callee_own[1]))} at these phones"
         )
 
     def _step(self, until: float) -> None:

@@ -11,14 +11,12 @@ from types import TracebackType
 from typing import Self
 
 from bench.program import Program, wait_until
-from bench.udp_port import HOST, free_ports
+from bench.udp_port import HOST, RTP_PORTS, free_port, own_host
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILE = ROOT / "examples" / "bench.yaml"
 BANNER = "Cordboard is up."
 START_S = 60.0
-RTP_PORTS = 2600
-"""650 calls at once."""
 
 
 class Server:
@@ -27,11 +25,10 @@ class Server:
     def __init__(self, folder: Path) -> None:
         """Start it and wait until it answers. Raises StepFailed."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_ports()
-        self.load_in = free_ports()
-        self.load_out = free_ports()
-        first = free_ports(RTP_PORTS)
-        self.rtp_ports = range(first, first + RTP_PORTS)
+        self.port = free_port()
+        self.load_in = free_port()
+        self.load_out = free_port()
+        self.media_host = own_host()
         self.data = folder / "data"
         profile = folder / "bench.yaml"
         profile.write_text(_with_ports(PROFILE.read_text(encoding="utf-8"), self.load_in, self.load_out))
@@ -42,9 +39,9 @@ class Server:
             {
                 "CORDBOARD_SIP_LISTEN": HOST,
                 "CORDBOARD_SIP_UDP_PORT": str(self.port),
-                "CORDBOARD_MEDIA_ADDRESS": HOST,
-                "CORDBOARD_MEDIA_PORT_MIN": str(first),
-                "CORDBOARD_MEDIA_PORT_MAX": str(first + RTP_PORTS - 1),
+                "CORDBOARD_MEDIA_ADDRESS": self.media_host,
+                "CORDBOARD_MEDIA_PORT_MIN": str(RTP_PORTS[0]),
+                "CORDBOARD_MEDIA_PORT_MAX": str(RTP_PORTS[-1]),
                 "PYTHONPATH": str(ROOT),
                 "PYTHONUNBUFFERED": "1",
             },

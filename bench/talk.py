@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from bench.plan import Plan
 from bench.program import StepFailed
 from bench.rtp_generator import CallEnds, run_calls
 from bench.server import Server
-from bench.udp_port import HOST, drops_at
+from bench.udp_port import HOST, RTP_PORTS, drops_at
 
 CALLS = 300
 RATE = 100.0
@@ -128,7 +127,7 @@ def _our_round(folder: Path, length_s: float) -> TalkRun:
     ):
         pair.set_up(CALLS, RATE, None)
         pair.hold(1.0)
-        run = _talk(server.pid, pair.ends(), server.rtp_ports, length_s)
+        run = _talk(server.pid, pair.ends(), server.media_host, length_s)
         pair.hold(0.5)
         pair.hang_up(RATE)
     return run
@@ -137,14 +136,14 @@ def _our_round(folder: Path, length_s: float) -> TalkRun:
 def _rtpengine_round(folder: Path, length_s: float) -> TalkRun:
     with RtpEngine(folder) as engine:
         engine.set_up(CALLS)
-        return _talk(engine.pid, engine.ends, engine.rtp_ports, length_s)
+        return _talk(engine.pid, engine.ends, engine.media_host, length_s)
 
 
-def _talk(root: int, ends: list[CallEnds], relay_ports: Collection[int], length_s: float) -> TalkRun:
+def _talk(root: int, ends: list[CallEnds], relay_host: str, length_s: float) -> TalkRun:
     """Talk on all calls; a first while is thrown away, so that both relays have learnt where packets come from."""
     own_ports = {one.getsockname()[1] for end in ends for one in (end.left, end.right)}
     run_calls(ends, WARM_UP_S, 0.0)
-    before, dropped_before, dropped_after = tree_time(root), drops_at(relay_ports), drops_at(own_ports)
+    before, dropped_before, dropped_after = tree_time(root), drops_at(relay_host, RTP_PORTS), drops_at(HOST, own_ports)
     result: dict[str, Any] = run_calls(ends, length_s, 0.0)
     used_s = tree_time(root).since(before)
     if not result["received"]:
@@ -153,8 +152,8 @@ def _talk(root: int, ends: list[CallEnds], relay_ports: Collection[int], length_
         cpu_percent=100.0 * used_s / length_s / len(ends),
         sent=result["sent"],
         lost=result["lost"],
-        dropped_before=drops_at(relay_ports) - dropped_before,
-        dropped_after=drops_at(own_ports) - dropped_after,
+        dropped_before=drops_at(relay_host, RTP_PORTS) - dropped_before,
+        dropped_after=drops_at(HOST, own_ports) - dropped_after,
         disordered=result["duplicated"] + result["reordered"] + result["misdirected"],
         p50_ms=result["delay_us"]["p50"] / 1000.0,
         p99_ms=result["delay_us"]["p99"] / 1000.0,
