@@ -18,7 +18,7 @@ TALK_MS = 1000
 FULL_S, QUICK_S = 60.0, 8.0
 PEER_FULL_S = 30.0
 PEER_RATES = (200, 150, 100, 50, 25)
-PEER_RATES_QUICK = (100, 50)
+PEER_RATES_QUICK = (200, 100)
 PROBE_S, PROBE_END_S = 6.0, 4.0
 RECORDS_S = 30.0
 WORK = "one bridged call, INVITE to BYE"
@@ -76,7 +76,7 @@ def measure_calls(plan: Plan) -> list[Figure]:
             peer_name=name,
             must=0.0,
             note=f"of {sum(run.load.created for run in ours)}; SIPp sent {resent} messages again"
-            + next((f"; first: {run.load.first_error}" for run in ours if run.load.first_error), ""),
+            + next((f"; first: {run.load.first_error}" for run in ours if run.load.failed), ""),
         ),
         Figure(work="  call records missing, too many, not as SIPp counts", unit="calls", ours=unlike, must=0.0),
     ]

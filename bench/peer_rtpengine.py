@@ -32,7 +32,8 @@ class RtpEngine:
             "rtpengine",
             [
                 "rtpengine", f"--interface={self.media_host}", f"--listen-ng={HOST}:{self._port}", "--table=-1",
-                "--foreground", "--log-stderr", "--log-level=3", f"--port-min={RTP_PORTS[0]}", f"--port-max={RTP_PORTS[-1]}",
+                "--foreground", "--log-stderr", "--log-level=3",
+                f"--port-min={RTP_PORTS[0]}", f"--port-max={RTP_PORTS[-1]}",
             ],
             folder,
         )  # fmt: skip

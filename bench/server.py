@@ -40,6 +40,7 @@ class Server:
                 "CORDBOARD_SIP_LISTEN": HOST,
                 "CORDBOARD_SIP_UDP_PORT": str(self.port),
                 "CORDBOARD_MEDIA_ADDRESS": self.media_host,
+                "CORDBOARD_MEDIA_PUBLIC_ADDRESS": self.media_host,
                 "CORDBOARD_MEDIA_PORT_MIN": str(RTP_PORTS[0]),
                 "CORDBOARD_MEDIA_PORT_MAX": str(RTP_PORTS[-1]),
                 "PYTHONPATH": str(ROOT),
