@@ -33,6 +33,7 @@ from pbx.keepalive import Keepalive
 from pbx.location import Location, restored_binding
 from pbx.logs import set_up_logs
 from pbx.node import Node
+from pbx.parent import end_with_parent
 from pbx.records.client import RecordsClient
 from pbx.registrar import Registrar
 from pbx.settings import DataSettings, Settings, SettingsError, load_settings, on_loopback
@@ -232,6 +233,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, help="settings file (cordboard.toml)")
     parser.add_argument("--data", type=Path, help="directory of everything that is kept")
     parser.add_argument("--apply", type=Path, nargs="+", default=[], metavar="FILE", help="configuration documents")
+    parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--demo", action="store_true", help="the demo configuration, on loopback")
     options = parser.parse_args(arguments)
     try:
@@ -244,6 +246,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.demo:
         settings = on_loopback(settings)
     set_up_logs(settings.log.level, settings.log.format)
+    if options.supervised and not end_with_parent():
+        print("cordboard: the supervisor is gone; not started", file=sys.stderr)
+        return EXIT_CONFIG
     documents = [*([DEMO] if options.demo else []), *options.apply]
     try:
         return uvloop.run(serve(settings, documents))
