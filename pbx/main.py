@@ -233,7 +233,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, help="settings file (cordboard.toml)")
     parser.add_argument("--data", type=Path, help="directory of everything that is kept")
     parser.add_argument("--apply", type=Path, nargs="+", default=[], metavar="FILE", help="configuration documents")
-    parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--supervisor", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--demo", action="store_true", help="the demo configuration, on loopback")
     options = parser.parse_args(arguments)
     try:
@@ -246,7 +246,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.demo:
         settings = on_loopback(settings)
     set_up_logs(settings.log.level, settings.log.format)
-    if options.supervised and not end_with_parent():
+    if options.supervisor is not None and not end_with_parent(options.supervisor):
         print("cordboard: the supervisor is gone; not started", file=sys.stderr)
         return EXIT_CONFIG
     documents = [*([DEMO] if options.demo else []), *options.apply]

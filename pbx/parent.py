@@ -9,8 +9,8 @@ import signal
 _PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent() -> bool:
-    """Ask the kernel for SIGTERM at the parent's death; False where it is dead already, or the kernel cannot."""
+def end_with_parent(parent: int) -> bool:
+    """Ask the kernel for SIGTERM when process `parent` dies; False where it is dead already, or the kernel cannot."""
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) != 0:
         return False
-    return os.getppid() != 1
+    return os.getppid() == parent

@@ -23,7 +23,7 @@ class Supervisor:
     """Keeps one `python -m pbx.main` running until it ends by itself with a verdict, or a signal asks for the end."""
 
     def __init__(self, arguments: list[str]) -> None:
-        self._command = [sys.executable, "-m", "pbx.main", "--supervised", *arguments]
+        self._command = [sys.executable, "-m", "pbx.main", "--supervisor", str(os.getpid()), *arguments]
         self._child: subprocess.Popen[bytes] | None = None
         self._ending = False
 
