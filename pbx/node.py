@@ -124,11 +124,19 @@ class Node:
                 self._dispatch(event)
             except Exception:
                 self._fault("event cannot be handled", kind=type(event).__name__)
+                self._apologise(event)
         send = self.transport.send
         for flow, data in stack.datagrams_to_send():
             send(flow, data)
         self.journal.flush()
         self._arm()
+
+    def _apologise(self, event: Event) -> None:
+        """500 to a request that a fault of ours would leave without an answer."""
+        if isinstance(event, InviteReceived):
+            self.send(Respond(usage=event.usage, status=500))
+        elif isinstance(event, RequestReceived):
+            self.send(Respond(tx=event.tx, status=500))
 
     def _arm(self) -> None:
         when = self.stack.next_timeout()
