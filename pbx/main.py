@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
 import random
 import secrets
@@ -25,6 +24,7 @@ from media.ready_file import ReadyFile
 from pbx.authenticator import Authenticator
 from pbx.banner import banner
 from pbx.clock import SystemClock
+from pbx.collector import Collector
 from pbx.configuration import Configuration
 from pbx.events import NodeStarted, NodeStopping
 from pbx.ingress import Ingress
@@ -63,6 +63,7 @@ class Server:
         self._documents = documents
         self._tasks: list[asyncio.Task[None]] = []
         self._boot = secrets.token_hex(8)
+        self._collector = Collector()
 
     async def start(self) -> bool:
         """Bring everything up; False where the configuration has errors, which have been printed."""
@@ -98,10 +99,7 @@ class Server:
             loop.create_task(self._every(SYNC_S, self._sync), name="spool sync"),
             loop.create_task(self._every(SWEEP_S, self._sweep), name="sweep"),
         ]
-        # A call leaves no cycles behind: collect seldom, and never what is there from the start.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        self._collector.start()
         print(banner(settings, snapshot, [one.address for one in self._transports.listeners], self._media.capacity()))
         if not COMPILED:
             print("The compiled data path is missing: the slow twin in pure Python carries the media.", file=sys.stderr)
@@ -196,6 +194,7 @@ class Server:
         now = self._clock.now()
         self._location.expire(now)
         self._keepalive.beat(now)
+        self._collector.beat(idle=not self._node.sessions)
         self._journal.flush()
 
     async def stop(self) -> None:
