@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, Protocol
 
-from sip.flow import Flow
+from sip.flow import Address, Flow
 from sip.headers import Headers
 from sip.message import Request, Response
 from sip.timers import Timers, Timing
@@ -41,6 +41,8 @@ class TransactionLayer:
         self._user = user
         self._idents = count(1)
         self.table: dict[tuple[Any, ...], Transaction] = {}
+        self._clients: dict[Address, dict[int, Transaction]] = {}
+        """Client transactions by peer: whoever makes the network report errors causes no search through the table."""
         self._perform: dict[Action, Callable[[Transaction, Argument, float], None]] = {
             Action.PASS_UP: self._pass_up,
             Action.SEND: self._send,
@@ -79,6 +81,7 @@ class TransactionLayer:
         )
         tx.message = request.encode()
         self.table[tx.key] = tx
+        self._clients.setdefault(flow.remote, {})[tx.ident] = tx
         self._transmit(flow, tx.message)
         timing = self._timing
         # RFC 3261 §17.1.1.2, §17.1.2.2: timers A and E run on unreliable transports only.
@@ -133,9 +136,9 @@ class TransactionLayer:
         if (tx.state, given) in tx.table:
             self.step(tx, given, message, now)
 
-    def fail_flow(self, remote: tuple[str, int], now: float) -> None:
+    def fail_flow(self, remote: Address, now: float) -> None:
         """The transport cannot reach a peer (RFC 3261 §8.1.3.1): its unanswered requests fail."""
-        for tx in [tx for tx in self.table.values() if tx.is_client and tx.flow.remote == remote]:
+        for tx in list(self._clients.get(remote, {}).values()):
             self.step(tx, Input.TRANSPORT_ERROR, None, now)
 
     def step(self, tx: Transaction, given: Input, argument: Argument, now: float) -> None:
@@ -145,6 +148,15 @@ class TransactionLayer:
             perform[action](tx, argument, now)
         if tx.state is State.TERMINATED:
             self.table.pop(tx.key, None)
+            if tx.is_client:
+                self._forget_client(tx)
+
+    def _forget_client(self, tx: Transaction) -> None:
+        peers = self._clients.get(tx.flow.remote)
+        if peers is not None:
+            peers.pop(tx.ident, None)
+            if not peers:
+                del self._clients[tx.flow.remote]
 
     # -- actions
 

@@ -348,6 +348,15 @@ def test_a_flow_that_fails(method: str, status: int | None, told: str | None) ->
     assert (tx.key in bench.layer.table) == (status == 180), str(bench)
 
 
+def test_peers_are_forgotten_with_their_last_transaction() -> None:
+    bench = Bench()
+    for method in ("INVITE", "OPTIONS"):
+        bench.start(method, UDP)
+    assert {remote: len(known) for remote, known in bench.layer._clients.items()} == {UDP.remote: 2}
+    bench.run(100.0)
+    assert (bench.layer.table, bench.layer._clients) == ({}, {})
+
+
 def test_a_finished_transaction_keeps_only_what_it_may_send_again() -> None:
     bench = Bench()
     client, refused = bench.start("OPTIONS", UDP), bench.start("INVITE", UDP)
