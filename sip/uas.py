@@ -335,7 +335,9 @@ class UserAgentServer:
         """An INVITE has its final answer: its double would now be another call."""
         request = tx.request
         if request is not None and request.method == "INVITE":
-            self._merged.pop((request.call_id, request.from_tag, request.cseq.number), None)
+            key = (request.call_id, request.from_tag, request.cseq.number)
+            if self._merged.get(key) == tx.ident:  # a double that was refused with 482 ends before its original
+                del self._merged[key]
 
 
 def reply_flow(request: Request, flow: Flow) -> Flow:

@@ -46,6 +46,21 @@ def test_a_request_that_comes_by_two_paths_is_merged() -> None:
     pair.settled()
 
 
+def test_a_double_that_was_refused_leaves_its_original_known() -> None:
+    pair = Pair()
+    peer = RawPeer(pair.wire, ("10.0.0.3", 5060), pair.ann.address)
+    peer.ask("INVITE", 1, body=SDP)
+    double = peer.ask("INVITE", 1, body=SDP)
+    peer.ask("ACK", 1, via=double, to_tag=peer.last_answer("INVITE").to_tag)
+    pair.run(10.0)
+    peer.ask("INVITE", 1, body=SDP)
+    assert peer.answers("INVITE") == [100, 482, 482]
+    event = pair.expect(pair.ann, InviteReceived)
+    assert pair.ann.events == []
+    pair.ann.stack.send(Respond(usage=event.usage, status=486), pair.wire.now)
+    pair.settled()
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
