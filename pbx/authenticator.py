@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FALLBACK_ALGORITHMS = ("SHA-256", "MD5")
 MAX_COUNTED = 10_000
+MAX_USER_CHARS = 64
+"""How much of a refused user name is kept: it may be as long as a header field."""
 
 
 class Cause(Enum):
@@ -39,6 +41,11 @@ class Cause(Enum):
     OTHER_TARGET = "credentials for another target"
     DISABLED = "device disabled"
     SOURCE = "source not allowed"
+
+
+# The password was right, only the nonce was not (RFC 7616 §3.3): the phone is to try again without asking its user.
+# Not ours are also the nonces of this server before its last start, and those of a phone whose address has changed.
+_STALE = frozenset({Cause.STALE, Cause.FOREIGN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,7 @@ class Authenticator:
             return self._challenge(realm, algorithms, flow, cause)
         if not device.allows(flow.remote[0]):
             return self._refuse(credentials, tenant, realm, algorithms, flow, Cause.SOURCE)
-        self._failures.pop((flow.remote[0], credentials.username), None)
+        self._failures.pop((flow.remote[0], credentials.username[:MAX_USER_CHARS]), None)
         return Verdict(device)
 
     def _credentials(self, request: Request, realm: str) -> Credentials | Cause:
@@ -111,7 +118,7 @@ class Authenticator:
 
     def _challenge(self, realm: str, algorithms: tuple[str, ...], flow: Flow, cause: Cause) -> Verdict:
         nonce = self._nonces.issue(flow.remote[0], self._clock.now())
-        rows = challenge_headers(realm, nonce, algorithms, stale=cause is Cause.STALE)
+        rows = challenge_headers(realm, nonce, algorithms, stale=cause in _STALE)
         return Verdict(None, tuple(("www-authenticate", row) for row in rows), cause)
 
     def _refuse(
@@ -125,7 +132,8 @@ class Authenticator:
     ) -> Verdict:
         """Wrong credentials: counted, written down at counts that double, and challenged anew."""
         self.failures += 1
-        key = (flow.remote[0], credentials.username)
+        user = credentials.username[:MAX_USER_CHARS]
+        key = (flow.remote[0], user)
         count = self._failures.pop(key, 0) + 1
         self._failures[key] = count
         if len(self._failures) > MAX_COUNTED:
@@ -135,7 +143,7 @@ class Authenticator:
                 AuthenticationFailed(
                     tenant=None if tenant is None else tenant.key,
                     source=flow.source,
-                    user=credentials.username[:64],
+                    user=user,
                     cause=cause.value,
                     count=count,
                 )

@@ -52,8 +52,8 @@ class NonceIssuer:
     def check(self, nonce: str, source: str, nc: int, now: float) -> NonceVerdict:
         """Judge a nonce and mark its count as used; call it only after the digest itself was right.
 
-        `nc` is 0 for clients without qop: each nonce then works once. STALE means: challenge again with
-        stale=true; FOREIGN and REPLAY: challenge again without (RFC 7616 §3.3).
+        `nc` is 0 for clients without qop: each nonce then works once. STALE and FOREIGN mean: challenge
+        again with stale=true, for the digest was right; REPLAY: challenge again without (RFC 7616 §3.3).
         """
         lead = nonce[:20]
         if len(nonce) != 20 + _MAC_CHARS or not nonce.isascii():

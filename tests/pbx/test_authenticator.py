@@ -184,7 +184,28 @@ def test_a_foreign_nonce() -> None:
         parse_challenge(desk.check(request("INVITE", "sip:1002@demo.local")).challenge[0][1]), nonce="x"
     )
     row = authorization(challenge, "INVITE", "sip:1002@demo.local", "1001", "demo-1001", 1, "c")
-    assert desk.check(request("INVITE", "sip:1002@demo.local", row)).cause is Cause.FOREIGN
+    verdict = desk.check(request("INVITE", "sip:1002@demo.local", row))
+    assert verdict.cause is Cause.FOREIGN
+    # The password was right: after a restart of the server no phone shall ask its user for it again.
+    assert all("stale=true" in row for _, row in verdict.challenge)
+
+
+def test_a_wrong_password_with_a_foreign_nonce_is_not_called_stale() -> None:
+    desk = Desk()
+    challenge = replace(
+        parse_challenge(desk.check(request("INVITE", "sip:1002@demo.local")).challenge[0][1]), nonce="x"
+    )
+    row = authorization(challenge, "INVITE", "sip:1002@demo.local", "1001", "guess", 1, "c")
+    verdict = desk.check(request("INVITE", "sip:1002@demo.local", row))
+    assert verdict.cause is Cause.WRONG_PASSWORD
+    assert not any("stale" in row for _, row in verdict.challenge)
+
+
+def test_refused_user_names_are_kept_short() -> None:
+    desk = Desk()
+    for tail in ("a", "b"):
+        desk.ask(user="9" * 5000 + tail)
+    assert list(desk.authenticator._failures.items()) == [(("10.0.0.11", "9" * 64), 2)]
 
 
 @pytest.mark.parametrize("row", ["Basic abc", "Digest", "Digest username=", 'Digest realm="demo.local"', "Digest \xff"])
