@@ -194,7 +194,6 @@ class Ingress:
 
 
 def user_of(uri: AnyUri) -> str:
-    """The number in a URI: the user part of sip:, all of tel: (RFC 3966) up to its parameters."""
-    if isinstance(uri, SipUri):
-        return uri.user or ""
-    return uri.rest.partition(";")[0]
+    """The number in a URI: the user part of sip:, all of tel:, up to parameters such as ;npdi (RFC 3966, RFC 4694)."""
+    user = uri.user or "" if isinstance(uri, SipUri) else uri.rest
+    return user.partition(";")[0]

@@ -160,6 +160,14 @@ async def test_a_number_that_the_trunk_does_not_bring() -> None:
     assert record.reason == "invalid_number"
 
 
+@pytest.mark.parametrize("number", ["9001;npdi", "9001;rn=+4930;npdi=yes"])
+@virtually
+async def test_parameters_of_a_number_are_no_part_of_it(number: str) -> None:
+    carriers = Carriers()
+    record = await carriers.answered(carriers.first, await carriers.call(number))
+    assert (record.did, record.called_final) == ("9001", "9001")
+
+
 @virtually
 async def test_echo_for_a_trunk() -> None:
     carriers = Carriers()
