@@ -121,7 +121,7 @@ class Registrar:
         """RFC 3261 §10.3 step 6: the contact's own parameter, else the header field, else our default."""
         given = contact.param("expires")
         if given is not None and given.isascii() and given.isdigit():
-            return min(int(given[:10]), 2**32 - 1)
+            return min(int(given.lstrip("0")[:10] or "0"), 2**32 - 1)
         header = request.expires
         return DEFAULT_EXPIRES_S if header is None else header
 

@@ -72,6 +72,7 @@ async def test_add_refresh_remove() -> None:
         ("<sip:a@10.0.0.11>;expires=90", "3600", 90),
         ("<sip:a@10.0.0.11>;expires=4294967296", None, 3600),
         ("<sip:a@10.0.0.11>;expires=soon", "100", 100),
+        ("<sip:a@10.0.0.11>;expires=00000000000000090", None, 90),
     ],
 )
 @virtually
