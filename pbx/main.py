@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import structlog
 import uvloop
 
 from dialplan.runner import DialplanRunner
@@ -34,7 +35,7 @@ from pbx.location import Location, restored_binding
 from pbx.logs import set_up_logs
 from pbx.node import Node
 from pbx.parent import end_with_parent
-from pbx.records.client import RecordsClient
+from pbx.records.client import RecordsClient, RecordsError
 from pbx.registrar import Registrar
 from pbx.settings import DataSettings, Settings, SettingsError, load_settings, on_loopback
 from pbx.snapshot import EMPTY, Snapshot
@@ -53,6 +54,7 @@ NODE = os.uname().nodename
 SYNC_S = 0.1
 SWEEP_S = 1.0
 EXIT_CONFIG = 78
+EXIT_FAILED = 1
 
 
 class Server:
@@ -63,6 +65,7 @@ class Server:
         self._documents = documents
         self._tasks: list[asyncio.Task[None]] = []
         self._boot = secrets.token_hex(8)
+        self._log = structlog.get_logger("pbx")
         self._collector = Collector()
 
     async def start(self) -> bool:
@@ -183,9 +186,20 @@ class Server:
                 self._location.restore(binding, self._clock.now())
 
     async def _every(self, interval_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something again and again; a fault (a disk that fails, say) is told once and does not end it."""
+        failed = False
         while True:
             await asyncio.sleep(interval_s)
-            await work()
+            try:
+                await work()
+            except Exception:
+                if not failed:
+                    self._log.exception("regular work failed; tried again", work=work.__name__)
+                failed = True
+            else:
+                if failed:
+                    self._log.warning("regular work goes on", work=work.__name__)
+                failed = False
 
     async def _sync(self) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self._journal.sync)
@@ -254,6 +268,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, SpoolError) as error:
         print(f"cordboard: {error}", file=sys.stderr)
         return EXIT_CONFIG
+    except RecordsError as error:
+        # Not the last word: a full disk may have room at the next start.
+        print(f"cordboard: not started: {error}", file=sys.stderr)
+        return EXIT_FAILED
 
 
 if __name__ == "__main__":
