@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 IdSource = Callable[[], str]
 
+FAREWELL_S = 2.0
+"""How long a node that stops waits for the answers to its last BYEs: two of them may be lost."""
+FAREWELL_LOOK_S = 0.02
+
 
 class RunningCall(LegOwner, Protocol):
     """A call with a task of its own (`pbx.session.Session`)."""
@@ -324,7 +328,7 @@ class Node:
         self._soon()
 
     async def stop(self) -> None:
-        """End every call and wait until all is sent and written."""
+        """End every call and wait until all is sent and written, for FAREWELL_S at the most."""
         tasks = list(self.sessions.values())
         for session in list(self.sessions):
             session.post(HangUpOrder(Reason.SUPERVISOR_RELEASE))
@@ -333,6 +337,11 @@ class Node:
         for task in tasks:
             task.cancel()
         self.pump()
+        # A BYE that is lost on the way is sent again: without it a phone would stay in its call.
+        for _ in range(round(FAREWELL_S / FAREWELL_LOOK_S)):
+            if not self.stack.census()["usages"]:
+                break
+            await asyncio.sleep(FAREWELL_LOOK_S)
         if self._timer is not None:
             self._timer.cancel()
 

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from sip.events import AckReceived, ByeReceived, InviteAnswered, InviteCancelled, InviteFailed
+from sip.flow import Address
 from tests.fakes.demo import demo_snapshot
 from tests.fakes.switchboard import Phone, Switchboard
 from tests.fakes.virtual_loop import virtually
@@ -149,3 +150,22 @@ async def test_shutdown_ends_every_call() -> None:
     assert sorted(record.reason for record in records) == ["supervisor_release"] * 2
     board.node.pump()
     await asyncio.sleep(100)
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+@virtually
+async def test_the_last_bye_of_a_node_that_stops_is_sent_again(lost: int) -> None:
+    board, ann, ben, _, _ = await talking()
+    left = {ann.address: lost, ben.address: lost}
+
+    def lose(source: Address, to: Address, data: bytes) -> bool:
+        if not data.startswith(b"BYE") or not left[to]:
+            return False
+        left[to] -= 1
+        return True
+
+    board.network.lose = lose
+    await board.node.stop()
+    assert board.node.stack.census()["usages"] == 0
+    for phone in (ann, ben):
+        await phone.expect(ByeReceived)
