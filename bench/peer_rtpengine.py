@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from bench.bencode import Value, decode, encode
-from bench.program import Program, StepFailed, wait_until
+from bench.contender import Contender
+from bench.program import Program, StepFailed
 from bench.rtp_generator import CallEnds, far_end
 from bench.sip_text import Address, media_address, sdp
 from bench.udp_port import HOST, RTP_PORTS, free_port, is_bound, own_host
@@ -16,7 +15,7 @@ from bench.udp_port import HOST, RTP_PORTS, free_port, is_bound, own_host
 TRIES = 3
 
 
-class RtpEngine:
+class RtpEngine(Contender):
     """`rtpengine` without its kernel module, its log at errors only; else its defaults."""
 
     def __init__(self, folder: Path) -> None:
@@ -28,7 +27,7 @@ class RtpEngine:
         self._control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._control.settimeout(2.0)
         self._control.connect((HOST, self._port))
-        self.program = Program(
+        program = Program(
             "rtpengine",
             [
                 "rtpengine", f"--interface={self.media_host}", f"--listen-ng={HOST}:{self._port}", "--table=-1",
@@ -37,31 +36,15 @@ class RtpEngine:
             ],
             folder,
         )  # fmt: skip
-        try:
-            wait_until(self._listens, 15.0, f"rtpengine listens on port {self._port}")
-        except BaseException:
-            self.program.kill()
-            raise
+        super().__init__(program, lambda: is_bound(self._port), 15.0, f"rtpengine listens on port {self._port}")
 
-    @property
-    def pid(self) -> int:
-        return self.program.pid
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close our ends of its calls, then end it."""
         self._control.close()
         for end in self.ends:
             end.left.close()
             end.right.close()
         self.program.end(5.0)
-
-    def _listens(self) -> bool:
-        self.program.check_alive()
-        return is_bound(self._port)
 
     def set_up(self, calls: int) -> None:
         """Make calls between two sockets each. Raises StepFailed."""

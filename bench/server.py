@@ -7,10 +7,9 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from bench.program import Program, wait_until
+from bench.contender import Contender
+from bench.program import Program
 from bench.udp_port import HOST, RTP_PORTS, free_port, own_host
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,7 +18,7 @@ BANNER = "Cordboard is up."
 START_S = 60.0
 
 
-class Server:
+class Server(Contender):
     """A running server; `load_in` and `load_out` are the ports of the profile's two trunks."""
 
     def __init__(self, folder: Path) -> None:
@@ -32,7 +31,7 @@ class Server:
         self.data = folder / "data"
         profile = folder / "bench.yaml"
         profile.write_text(_with_ports(PROFILE.read_text(encoding="utf-8"), self.load_in, self.load_out))
-        self.program = Program(
+        program = Program(
             "cordboard",
             [sys.executable, "-m", "cli", "serve", "--data", str(self.data), "--apply", str(profile)],
             folder,
@@ -47,28 +46,10 @@ class Server:
                 "PYTHONUNBUFFERED": "1",
             },
         )
-        try:
-            wait_until(self._is_up, START_S, "the server says that it is up")
-        except BaseException:
-            self.program.kill()
-            raise
+        super().__init__(program, lambda: self._is_up(program), START_S, "the server says that it is up")
 
-    @property
-    def pid(self) -> int:
-        """The supervisor; all other processes of the server descend from it."""
-        return self.program.pid
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.program.end()
-
-    def _is_up(self) -> bool:
-        self.program.check_alive()
-        return BANNER in self.program.log() and answers_options(self.port)
+    def _is_up(self, program: Program) -> bool:
+        return BANNER in program.log() and answers_options(self.port)
 
     def call_records(self) -> int:
         """How many call records are committed."""
