@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
@@ -86,6 +87,19 @@ def write_answer(leg: Leg, codecs: tuple[str, ...], *, prefer: Preference = "off
 def rewrite_answer(leg: Leg) -> bytes:
     """The same answer once more, for a 2xx that follows its preview."""
     assert leg.local_sdp is not None
+    return leg.local_sdp.encode()
+
+
+def renew_offer(leg: Leg) -> bytes:
+    """Our offer to a re-INVITE that brings none: what is in use, both ways again (RFC 3261 §14.2, RFC 6337 §5.3).
+
+    Some systems resume a held call in this way.
+    """
+    assert leg.local_sdp is not None
+    if any(line.port and line.direction != "sendrecv" for line in leg.local_sdp.media):
+        leg.sdp_version += 1
+        media = tuple(replace(line, direction="sendrecv") if line.port else line for line in leg.local_sdp.media)
+        leg.local_sdp = replace(leg.local_sdp, version=str(leg.sdp_version), media=media)
     return leg.local_sdp.encode()
 
 

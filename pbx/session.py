@@ -149,7 +149,7 @@ class Session:
         if sdp is not Role.OFFER:
             # RFC 3261 §14.2: an INVITE without offer gets ours in the 2xx; an empty UPDATE only refreshes.
             leg.answer_due = invite
-            offer = negotiation.rewrite_answer(leg) if invite else b""
+            offer = negotiation.renew_offer(leg) if invite else b""
             self.node.send(Respond(tx=tx, status=200, body=offer))
             return
         before = (leg.remote_sdp, leg.local_sdp, leg.agreement)
@@ -163,11 +163,14 @@ class Session:
             leg.remote_sdp, leg.local_sdp, leg.agreement = before
             self.node.send(Respond(tx=tx, status=488, headers=(negotiation.warning(error),)))
             return
-        held = leg.agreement is not None and leg.agreement.direction not in ("sendrecv",)
-        if leg.state in (LegState.UP, LegState.HELD):
-            leg.state = LegState.HELD if held else LegState.UP
+        self._note_hold(leg)
         self.node.send(Respond(tx=tx, status=200, body=answer))
         self.connect(leg)
+
+    def _note_hold(self, leg: Leg) -> None:
+        held = leg.agreement is not None and leg.agreement.direction != "sendrecv"
+        if leg.state in (LegState.UP, LegState.HELD):
+            leg.state = LegState.HELD if held else LegState.UP
 
     def _take_late_answer(self, leg: Leg, body: bytes, sdp: Role | None) -> None:
         if not leg.answer_due:
@@ -182,6 +185,7 @@ class Session:
         except (SdpError, CodecMismatch):
             self.hang_up(leg, LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65))
             return
+        self._note_hold(leg)
         self.connect(leg)
 
     # -- legs

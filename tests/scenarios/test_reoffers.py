@@ -120,6 +120,23 @@ async def test_a_reinvite_without_an_offer_gets_ours() -> None:
     await talk.end()
 
 
+@pytest.mark.parametrize("direction", ["inactive", "sendonly"])
+@virtually
+async def test_a_held_call_is_resumed_by_a_reinvite_without_an_offer(direction: str) -> None:
+    talk = await Talk().up()
+    talk.ann.reinvite(talk.usage, sdp("10.0.0.11", 4000, direction=direction))
+    held = parse_sdp((await talk.final(talk.ann)).response.body)
+    assert not talk.sends_to("10.0.0.11")
+    talk.ann.reinvite(talk.usage, b"")
+    offer = parse_sdp((await talk.final(talk.ann)).response.body)
+    assert offer.media[0].direction == "sendrecv"
+    assert int(offer.version) == int(held.version) + 1
+    talk.ann.ack(talk.usage, sdp("10.0.0.11", 4000))
+    await asyncio.sleep(0.1)
+    assert talk.sends_to("10.0.0.11")
+    await talk.end()
+
+
 @virtually
 async def test_an_invite_without_an_offer_is_answered_with_one() -> None:
     talk = await Talk().register()
