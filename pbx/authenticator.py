@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 FALLBACK_ALGORITHMS = ("SHA-256", "MD5")
 MAX_COUNTED = 10_000
+TOLD_AT_ONCE = 100
+TOLD_PER_S = 5.0
+"""Failures that are written down: so many at once, then so many per second; all are counted."""
 MAX_USER_CHARS = 64
 """How much of a refused user name is kept: it may be as long as a header field."""
 
@@ -69,6 +72,8 @@ class Authenticator:
         self._nobody = {
             name: ha1("nobody", "nowhere", secret.hex(), name) for name in ("MD5", "SHA-256", "SHA-512-256")
         }
+        self._allowance = float(TOLD_AT_ONCE)
+        self._told_at = clock.now()
         self.failures = 0
         """Refused credentials since the start."""
 
@@ -138,7 +143,7 @@ class Authenticator:
         self._failures[key] = count
         if len(self._failures) > MAX_COUNTED:
             self._failures.popitem(last=False)
-        if count & (count - 1) == 0:
+        if count & (count - 1) == 0 and self._may_tell():
             self._journal.emit(
                 AuthenticationFailed(
                     tenant=None if tenant is None else tenant.key,
@@ -149,6 +154,16 @@ class Authenticator:
                 )
             )
         return self._challenge(realm, algorithms, flow, cause)
+
+    def _may_tell(self) -> bool:
+        """Whether one more failure is written down: whoever invents names must not fill the disk with them."""
+        now = self._clock.now()
+        self._allowance = min(float(TOLD_AT_ONCE), self._allowance + (now - self._told_at) * TOLD_PER_S)
+        self._told_at = now
+        if self._allowance < 1.0:
+            return False
+        self._allowance -= 1.0
+        return True
 
 
 def _same_target(signed: str, uri: AnyUri) -> bool:

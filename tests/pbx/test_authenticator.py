@@ -8,6 +8,7 @@ import pytest
 
 from pbx.authenticator import Authenticator, Cause, Verdict
 from pbx.configuration import Configuration
+from pbx.events import AuthenticationFailed
 from pbx.snapshot import Snapshot
 from sip.digest import authorization, parse_challenge
 from sip.flow import Flow
@@ -43,9 +44,8 @@ class Desk:
         tenants = {**snapshot.tenants, "demo": replace(demo, devices_by_user=users)}
         self.configuration = Configuration(Snapshot(version="x", tenants=tenants, trunks={}))
         self.clock = StillClock()
-        self.authenticator = Authenticator(
-            secret=b"0123456789abcdef", clock=self.clock, journal=MemoryJournal(self.clock)
-        )
+        self.journal = MemoryJournal(self.clock)
+        self.authenticator = Authenticator(secret=b"0123456789abcdef", clock=self.clock, journal=self.journal)
 
     def check(self, request: Request) -> Verdict:
         return self.authenticator.check(request, self.configuration.tenant("demo"), "demo.local", FLOW)
@@ -199,6 +199,18 @@ def test_a_wrong_password_with_a_foreign_nonce_is_not_called_stale() -> None:
     verdict = desk.check(request("INVITE", "sip:1002@demo.local", row))
     assert verdict.cause is Cause.WRONG_PASSWORD
     assert not any("stale" in row for _, row in verdict.challenge)
+
+
+def test_invented_names_do_not_fill_the_disk() -> None:
+    desk = Desk()
+    for number in range(300):
+        desk.ask(user=f"guess{number}")
+    assert len(desk.journal.events(AuthenticationFailed)) == 100
+    desk.clock.at += 2.0
+    for number in range(300, 400):
+        desk.ask(user=f"guess{number}")
+    assert len(desk.journal.events(AuthenticationFailed)) == 110
+    assert desk.authenticator.failures == 400
 
 
 def test_refused_user_names_are_kept_short() -> None:
