@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,6 +48,8 @@ def open_engine(path: Path) -> Engine:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Who called whom is for the server alone; SQLite gives its other files the same mode.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         METADATA.create_all(engine)
     except (OSError, SQLAlchemyError) as error:
         engine.dispose()

@@ -85,6 +85,15 @@ def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> None:
         last_seq(tmp_path / "x.db")
 
 
+def test_nobody_else_may_read_the_records(tmp_path: Path) -> None:
+    with History(open_engine(tmp_path / "x.db")) as history:
+        history.begin()
+        history.put_cdrs([fold_at(ANSWERED, "c1").cdr()])
+        history.commit()
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert set(modes.values()) == {0o600}, modes
+
+
 def test_last_seq(tmp_path: Path) -> None:
     assert last_seq(tmp_path / "x.db") == 0
     with History(open_engine(tmp_path / "x.db")) as history:
