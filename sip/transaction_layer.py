@@ -136,6 +136,13 @@ class TransactionLayer:
         if (tx.state, given) in tx.table:
             self.step(tx, given, message, now)
 
+    def dismiss(self, tx: Transaction, message: bytes, now: float) -> None:
+        """Answer a request once and forget it, as a stateless server does (RFC 3261 §8.2.7)."""
+        self._transmit(tx.flow, message)
+        self._finish_server(tx, now)
+        tx.state = State.TERMINATED
+        self.table.pop(tx.key, None)
+
     def fail_flow(self, remote: Address, now: float) -> None:
         """The transport cannot reach a peer (RFC 3261 §8.1.3.1): its unanswered requests fail."""
         for tx in list(self._clients.get(remote, {}).values()):

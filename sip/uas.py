@@ -29,6 +29,9 @@ from sip.uac import UserAgentClient
 from sip.uri import SipUri
 from sip.usage import Accepted, InviteUsage, Phase, ServedRequest
 
+CHALLENGES = frozenset({401, 407})
+"""Answered without state: requests that nobody vouches for take no memory, and draw one answer, not twelve."""
+
 
 class UserAgentServer:
     """The answering side of a stack."""
@@ -257,7 +260,10 @@ class UserAgentServer:
             carrier = Carrier.PROVISIONAL if command.status < 200 else Carrier.FINAL
             usage.exchange.send(carrier, bool(command.body) and command.content_type == SDP)
         message = self._build(usage.request, command, usage.local_tag, usage, tx.flow)
-        core.layer.respond(tx, command.status, message, now)
+        if command.status in CHALLENGES and tx.state is State.PROCEEDING:
+            core.layer.dismiss(tx, message, now)
+        else:
+            core.layer.respond(tx, command.status, message, now)
         if command.status >= 300:
             core.end(usage)
         elif command.status >= 200:
@@ -281,7 +287,10 @@ class UserAgentServer:
             self._core.served.pop(ident, None)
             if usage is not None:
                 usage.served.pop(ident, None)
-        core.layer.respond(tx, command.status, message, now)
+        if command.status in CHALLENGES and usage is None:
+            core.layer.dismiss(tx, message, now)
+        else:
+            core.layer.respond(tx, command.status, message, now)
         if served.carrier is Carrier.INVITE and usage is not None and 200 <= command.status < 300:
             self._await_ack(usage, message, tx.flow, served.request.cseq.number, now)
 

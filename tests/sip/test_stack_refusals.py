@@ -125,3 +125,32 @@ def test_a_response_to_nothing_is_a_stray() -> None:
     )
     assert pair.ann.stack.strays == 1
     pair.settled()
+
+
+@pytest.mark.parametrize("status", [401, 407])
+def test_a_challenge_of_an_invite_is_sent_once_and_forgotten(status: int) -> None:
+    pair = Pair()
+    peer = RawPeer(pair.wire, ("10.0.0.3", 5060), pair.ann.address)
+    for turn in (1, 2):  # the second is a retransmission: the first answer was lost
+        peer.ask("INVITE", 1, body=SDP, via="SIP/2.0/UDP 10.0.0.3;branch=z9hG4bKsame")
+        event = pair.expect(pair.ann, InviteReceived)
+        pair.ann.stack.send(Respond(usage=event.usage, status=status), pair.wire.now)
+        pair.run(40.0)
+        assert peer.answers("INVITE") == [100, status] * turn
+        assert set(pair.ann.stack.census().values()) == {0}
+    peer.ask("ACK", 1, via="SIP/2.0/UDP 10.0.0.3;branch=z9hG4bKsame", to_tag=peer.last_answer("INVITE").to_tag)
+    peer.ask("CANCEL", 1, via="SIP/2.0/UDP 10.0.0.3;branch=z9hG4bKsame")
+    assert peer.answers("CANCEL") == [481]
+    pair.settled()
+
+
+def test_a_challenge_of_another_request_is_forgotten_too() -> None:
+    pair = Pair()
+    peer = RawPeer(pair.wire, ("10.0.0.3", 5060), pair.ann.address)
+    peer.ask("REGISTER", 1)
+    request = pair.expect(pair.ann, RequestReceived)
+    pair.ann.stack.send(Respond(tx=request.tx, status=401), pair.wire.now)
+    pair.run()
+    assert peer.answers("REGISTER") == [401]
+    assert set(pair.ann.stack.census().values()) == {0}
+    pair.settled()
