@@ -59,6 +59,8 @@ class Stack:
         except MalformedMessage as error:
             self.malformed += 1
             self._answer_malformed(error, flow)
+            # Its frames refer to it and the message: without this each such message would leave cyclic garbage.
+            error.__traceback__ = error.__context__ = error.__cause__ = error.request = None
 
     def _take_response(self, response: Response, now: float) -> None:
         if not self._core.layer.take_response(response, now):
