@@ -45,6 +45,7 @@ from pbx.spool.floor import last_seq
 from pbx.token import TokenSource
 from pbx.ulid import UlidFactory
 from sip.core import StackSettings
+from sip.timers import Timing
 from sip.transport import Transports
 
 VERSION = "0.1.0"
@@ -53,6 +54,7 @@ DEMO = ROOT / "examples" / "demo.yaml"
 NODE = os.uname().nodename
 SYNC_S = 0.1
 SWEEP_S = 1.0
+FORGET_SLACK_S = 0.25
 EXIT_CONFIG = 78
 EXIT_FAILED = 1
 
@@ -141,7 +143,7 @@ class Server:
             rng=rng,
             sounds=sounds,
             location=self._location,
-            stack_settings=StackSettings(public_host=public),
+            stack_settings=StackSettings(public_host=public, timing=Timing(slack_s=FORGET_SLACK_S)),
             media_host=settings.media.public_address or public,
             media_address_v6=self._media_address_v6(),
         )

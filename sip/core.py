@@ -49,7 +49,7 @@ class Core:
         self.token = token
         self.trace = trace
         self.now = 0.0
-        self.timers = Timers()
+        self.timers = Timers(settings.timing.slack_s)
         self.events: deque[Event] = deque()
         self.outbox: deque[tuple[Flow, bytes]] = deque()
         self.layer = TransactionLayer(self.timers, settings.timing, self.transmit, user)

@@ -221,7 +221,7 @@ class TransactionLayer:
 
     def _linger(self, tx: Transaction, timer: Input, unreliable_s: float, reliable_s: float, now: float) -> None:
         delay_s = reliable_s if tx.flow.reliable else unreliable_s
-        tx.timeout_timer = self._timers.after_constant(delay_s, now, self._on_timer, (tx, timer))
+        tx.timeout_timer = self._timers.linger(delay_s, now, self._on_timer, (tx, timer))
 
     def _start_d(self, tx: Transaction, argument: Argument, now: float) -> None:
         # RFC 3261 §17.1.1.2: at least 32 s, and zero on reliable transports.

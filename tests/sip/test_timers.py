@@ -98,3 +98,34 @@ def test_many_random_timers_run_once_and_in_order() -> None:
         timers.run(when)
     assert ran == sorted(due)
     assert len(timers) == 0
+
+
+def test_what_lingers_fires_together_within_the_slack() -> None:
+    timers = Timers(slack_s=0.25)
+    fired: list[tuple[str, float]] = []
+
+    def note(name: str, now: float) -> None:
+        fired.append((name, now))
+
+    for number in range(4):
+        timers.linger(32.0, number * 0.05, note, f"t{number}")
+    assert timers.next_timeout() == 32.25
+    timers.run(32.25)
+    assert [name for name, _ in fired] == ["t0", "t1", "t2", "t3"]
+    assert timers.next_timeout() is None
+
+
+def test_what_lingers_never_fires_early_nor_holds_up_the_others() -> None:
+    timers = Timers(slack_s=0.25)
+    fired: list[str] = []
+
+    def note(name: str, now: float) -> None:
+        fired.append(name)
+
+    timers.linger(5.0, 0.0, note, "linger")
+    timers.after(5.1, 0.0, note, "exact")
+    assert timers.next_timeout() == 5.1
+    timers.run(4.999)
+    assert fired == []
+    timers.run(5.1)
+    assert fired == ["linger", "exact"]
