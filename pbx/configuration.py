@@ -12,7 +12,8 @@ from sip.uri import SipUri
 class Configuration:
     """Looks up whom a request concerns."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, public_host: str | None = None) -> None:
+        self._public_host = public_host
         self._snapshot = snapshot
         self._views = self._make_views(snapshot)
 
@@ -22,10 +23,6 @@ class Configuration:
     @property
     def snapshot(self) -> Snapshot:
         return self._snapshot
-
-    def swap(self, snapshot: Snapshot) -> None:
-        """Put another snapshot in force."""
-        self._snapshot, self._views = snapshot, self._make_views(snapshot)
 
     def tenant(self, key: str) -> TenantView | None:
         return self._views.get(key)
@@ -42,11 +39,19 @@ class Configuration:
                 continue
             host = host or uri.host
             tenant = self._snapshot.by_domain.get(uri.host)
-            if tenant is None and uri.host == flow.local[0]:
+            if tenant is None and self._is_own(uri.host, flow):
                 tenant = self._snapshot.own_address
             if tenant is not None and not self._views[tenant.key].closed:
                 return self._views[tenant.key], tenant.domain
         return None, host
+
+    def belongs(self, host: str, tenant: TenantView, flow: Flow) -> bool:
+        """Whether a host name stands for the tenant's domain."""
+        own = self._snapshot.own_address
+        return host == tenant.domain or (own is not None and own.key == tenant.key and self._is_own(host, flow))
+
+    def _is_own(self, host: str, flow: Flow) -> bool:
+        return host == flow.local[0] or host == self._public_host
 
     def trunk_from(self, flow: Flow) -> TrunkSnapshot | None:
         """The peer trunk that a source address belongs to: by address and port before address alone."""

@@ -120,6 +120,9 @@ class CallControl:
             facts = REASONS[reason]
             return CallOver(LegEnd(reason=reason, party=Party.SYSTEM, status=facts.sip_status, q850=facts.q850))
         status = end.status if end.status in _PASSED_ON else REASONS[end.reason].sip_status
+        if end.status is not None and 300 <= end.status < 400:
+            # A redirection is the caller's own phone's business no more than ours: the callee is not to be had here.
+            status = 480
         return CallOver(LegEnd(reason=end.reason, party=end.party, status=status, text=None, q850=end.q850))
 
     async def play(self, name: str, plays: int | None = 1, limit_s: float | None = None) -> bool:

@@ -61,6 +61,10 @@ class Ingress:
         if refusal is not None:
             self._refuse(event, *refusal)
             return
+        if not isinstance(request.uri, SipUri) and request.uri.scheme != "tel":
+            # RFC 3261 §8.2.2.1.
+            self._refuse(event, 416)
+            return
         caller = self._trunk_caller(event) or self._device_caller(event)
         if caller is None:
             return

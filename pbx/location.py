@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from pbx.clock import Clock
 from pbx.events import RegistrationChanged
 from pbx.journal import Journal
 from sip.flow import Address, Flow, print_address
 from sip.uri import AnyUri, SipUri, parse_uri
+
+SPARE_EXPIRIES = 10_000
 
 DeviceKey = tuple[str, str]
 """Tenant key and device user name."""
@@ -102,8 +104,21 @@ class Location:
         self._order += 1
         device = (binding.tenant, binding.device)
         heappush(self._expiries, (binding.expires_at, self._order, device, binding.key))
+        if len(self._expiries) > 2 * len(self) + SPARE_EXPIRIES:
+            self._forget_refreshed()
         for watcher in self._watchers:
             watcher(binding, now)
+
+    def _forget_refreshed(self) -> None:
+        """Rebuild the expiries from what is there: a device may refresh as often as it likes."""
+        self._expiries = [
+            (binding.expires_at, order, device, key)
+            for order, (device, key, binding) in enumerate(
+                (device, key, binding) for device, held in self._devices.items() for key, binding in held.items()
+            )
+        ]
+        heapify(self._expiries)
+        self._order = len(self._expiries)
 
     def remove(self, binding: Binding, action: str = "removed") -> None:
         device = (binding.tenant, binding.device)
@@ -113,9 +128,6 @@ class Location:
             if not bindings:
                 del self._devices[device]
             self._tell(binding, action)
-
-    def next_expiry(self) -> float | None:
-        return self._expiries[0][0] if self._expiries else None
 
     def expire(self, now: float) -> None:
         """Drop what has expired at `now`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import os
 import random
 import secrets
@@ -54,8 +55,12 @@ DEMO = ROOT / "examples" / "demo.yaml"
 NODE = os.uname().nodename
 SYNC_S = 0.1
 SWEEP_S = 1.0
+FEW_CALLS = 10
 FORGET_SLACK_S = 0.25
 EXIT_CONFIG = 78
+EXIT_TRANSIENT = 1
+# What the next start may find changed: an address that is not up yet, no files or memory left.
+TRANSIENT = frozenset({errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 EXIT_FAILED = 1
 
 
@@ -74,6 +79,8 @@ class Server:
         """Bring everything up; False where the configuration has errors, which have been printed."""
         settings, loop = self._settings, asyncio.get_running_loop()
         data = settings.data.directory
+        if data.exists() and not data.is_dir():
+            raise OSError(f"{data} is not a directory; name another one with --data")
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._clock = SystemClock()
         segment_bytes = settings.records.segment_mb << 20
@@ -106,6 +113,8 @@ class Server:
         ]
         self._collector.start()
         print(banner(settings, snapshot, [one.address for one in self._transports.listeners], self._media.capacity()))
+        if self._media.capacity() < FEW_CALLS:
+            print("The file limit leaves room for hardly any call: raise it (ulimit -n).", file=sys.stderr)
         if not COMPILED:
             print("The compiled data path is missing: the slow twin in pure Python carries the media.", file=sys.stderr)
         sys.stdout.flush()
@@ -132,7 +141,7 @@ class Server:
         rng = random.Random(secrets.randbits(128))
         ids = UlidFactory(rng)
         self._location = Location(journal)
-        configuration = Configuration(snapshot)
+        configuration = Configuration(snapshot, settings.sip.public_address)
         authenticator = Authenticator(secret=secrets.token_bytes(32), clock=clock, journal=journal)
         public = settings.sip.public_address
         self._node = Node(
@@ -143,7 +152,9 @@ class Server:
             rng=rng,
             sounds=sounds,
             location=self._location,
-            stack_settings=StackSettings(public_host=public, timing=Timing(slack_s=FORGET_SLACK_S)),
+            stack_settings=StackSettings(
+                public_host=public, timing=Timing(slack_s=FORGET_SLACK_S), supported=("path",)
+            ),
             media_host=settings.media.public_address or public,
             media_address_v6=self._media_address_v6(),
         )
@@ -267,7 +278,10 @@ def main(arguments: list[str] | None = None) -> int:
     documents = [*([DEMO] if options.demo else []), *options.apply]
     try:
         return uvloop.run(serve(settings, documents))
-    except (OSError, SpoolError) as error:
+    except OSError as error:
+        print(f"cordboard: {error}", file=sys.stderr)
+        return EXIT_TRANSIENT if error.errno in TRANSIENT else EXIT_CONFIG
+    except SpoolError as error:
         print(f"cordboard: {error}", file=sys.stderr)
         return EXIT_CONFIG
     except RecordsError as error:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 from media.codec import codec_formats
-from media.offer_answer import Agreement, LocalEnd, conclude, make_answer, make_offer, relay_map
+from media.offer_answer import Agreement, CodecMismatch, LocalEnd, conclude, make_answer, make_offer, relay_map
 from media.port_state import PortState
 from media.sdp import Format, SessionDescription, parse_sdp
 from pbx.leg import Leg
@@ -72,7 +72,9 @@ def take_answer(leg: Leg, body: bytes) -> None:
         return
     assert leg.local_sdp is not None
     answer = parse_sdp(body)
-    leg.agreement = conclude(leg.local_sdp, answer)
+    agreement = conclude(leg.local_sdp, answer)
+    _check_family(leg, agreement)
+    leg.agreement = agreement
     leg.remote_sdp = answer
     leg.early_sdp = body
 
@@ -80,8 +82,17 @@ def take_answer(leg: Leg, body: bytes) -> None:
 def write_answer(leg: Leg, codecs: tuple[str, ...], *, prefer: Preference = "offerer") -> bytes:
     """Answer the leg's offer within `codecs`. Raises CodecMismatch; nothing has changed then."""
     assert leg.remote_sdp is not None
-    leg.local_sdp, leg.agreement = make_answer(leg.remote_sdp, local_end(leg), codecs, prefer=prefer)
-    return leg.local_sdp.encode()
+    local_sdp, agreement = make_answer(leg.remote_sdp, local_end(leg), codecs, prefer=prefer)
+    _check_family(leg, agreement)
+    leg.local_sdp, leg.agreement = local_sdp, agreement
+    return local_sdp.encode()
+
+
+def _check_family(leg: Leg, agreement: Agreement) -> None:
+    """Raise CodecMismatch for media in the other IP version than the leg's: nothing could be sent there."""
+    remote = agreement.remote_rtp
+    if remote is not None and (":" in remote[0]) != (":" in leg.host):
+        raise CodecMismatch(f"media at {remote[0]} cannot be reached from {leg.host}: another IP version")
 
 
 def rewrite_answer(leg: Leg) -> bytes:

@@ -217,7 +217,8 @@ def from_sip(status: int, q850: int | None = None) -> Reason:
     """
     if q850 is not None and (reason := _REASON_BY_Q850.get(q850)) is not None:
         return reason
-    if (reason := _REASON_BY_STATUS.get(status)) is not None:
+    # RFC 3261 §8.1.3.2: an unknown status counts as the x00 of its class.
+    if (reason := _REASON_BY_STATUS.get(status) or _REASON_BY_STATUS.get(status // 100 * 100)) is not None:
         return reason
     if 200 <= status < 300:
         return Reason.NORMAL

@@ -59,7 +59,11 @@ class Registrar:
     def _apply(
         self, request: Request, flow: Flow, tenant: TenantView, device: DeviceSnapshot
     ) -> Refusal | tuple[tuple[str, str], ...]:
-        if not self._owns(request, device, tenant):
+        uri = request.to.uri
+        if not isinstance(uri, SipUri) or not self._configuration.belongs(uri.host, tenant, flow):
+            # RFC 3261 §10.3 step 5: the address of record is not of this domain.
+            return Refusal(404)
+        if tenant.device_of(uri.user or "") is not device:
             return Refusal(403)
         if not device.enabled:
             return Refusal(403)
@@ -69,7 +73,7 @@ class Registrar:
         now = self._clock.now()
         present = self._location.of(key, now)
         if request.contact_is_star:
-            return self._remove_all(request, present, now)
+            return self._remove_all(request, present)
         changes = self._changes(request, flow, tenant, device, now)
         if isinstance(changes, Refusal):
             return changes
@@ -85,20 +89,14 @@ class Registrar:
                 self._location.store(binding, device.max_contacts, now)
         return self._answer(request, key, now)
 
-    def _owns(self, request: Request, device: DeviceSnapshot, tenant: TenantView) -> bool:
-        """The address of record must be the device's own."""
-        uri = request.to.uri
-        return isinstance(uri, SipUri) and tenant.device_of(uri.user or "") is device
-
-    def _remove_all(
-        self, request: Request, present: list[Binding], now: float
-    ) -> Refusal | tuple[tuple[str, str], ...]:
+    def _remove_all(self, request: Request, present: list[Binding]) -> Refusal | tuple[tuple[str, str], ...]:
         """`Contact: *` (RFC 3261 §10.2.2): only with Expires 0."""
         if request.expires != 0:
             return Refusal(400)
+        if any(_is_late(request, binding) for binding in present):
+            return Refusal(500, (("retry-after", "1"),))
         for binding in present:
-            if not _is_late(request, binding):
-                self._location.remove(binding)
+            self._location.remove(binding)
         return ()
 
     def _changes(

@@ -149,7 +149,7 @@ def answered_dialog(request: Request, flow: Flow, local_tag: str, contact_user: 
     """The dialog of an INVITE that we answer (RFC 3261 §12.1.1). Raises MalformedHeader without a usable Contact."""
     contacts = request.contacts
     if not contacts or request.contact_is_star:
-        raise MalformedHeader("an INVITE needs exactly one Contact", "Contact")
+        raise MalformedHeader("an INVITE needs a Contact", "Contact")
     to = request.headers.get("to") or ""
     via = request.top_via
     return Dialog(

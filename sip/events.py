@@ -16,7 +16,7 @@ from sip.offer_answer import Role
 
 @dataclass(frozen=True, slots=True)
 class InviteReceived:
-    """A new call: answer it with `Respond(usage=…)`. 100 Trying has been sent."""
+    """A new call: answer it with `Respond(usage=…)`. Unless that is done at once, 100 Trying goes out by itself."""
 
     usage: int
     request: Request

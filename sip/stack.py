@@ -156,6 +156,7 @@ class Stack:
 
     def datagrams_to_send(self) -> list[tuple[Flow, bytes]]:
         """All messages to put on their flows, in order; they are given once."""
+        self._server.try_unanswered()
         outbox = self._core.outbox
         if not outbox:
             return []

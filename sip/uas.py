@@ -40,6 +40,7 @@ class UserAgentServer:
         self._core = core
         self._client = client
         self._merged: dict[tuple[str, str | None, int], int] = {}
+        self._unanswered: list[InviteUsage] = []
 
     @property
     def merged(self) -> int:
@@ -110,12 +111,21 @@ class UserAgentServer:
         tx.owner = usage
         self._merged[merged] = tx.ident
         core.register(dialog, usage)
-        trying = core.response(request, 100, None, None)
-        timestamp = request.headers.get("timestamp")
-        if timestamp is not None:
-            trying.headers.add("timestamp", timestamp)
-        core.layer.respond(tx, 100, trying.encode(), now)
+        self._unanswered.append(usage)
         core.events.append(InviteReceived(usage.ident, request, flow, role))
+
+    def try_unanswered(self) -> None:
+        """100 Trying for every new INVITE that was not answered at once (RFC 3261 §8.2.6.1, §17.2.1)."""
+        for usage in self._unanswered:
+            tx = usage.tx
+            if tx is None or tx.message or usage.phase is not Phase.INVITING:
+                continue
+            trying = self._core.response(usage.request, 100, None, None)
+            timestamp = usage.request.headers.get("timestamp")
+            if timestamp is not None:
+                trying.headers.add("timestamp", timestamp)
+            self._core.layer.respond(tx, 100, trying.encode(), self._core.now)
+        self._unanswered.clear()
 
     def _cancel(self, tx: Transaction, request: Request, now: float) -> None:
         core = self._core

@@ -97,6 +97,7 @@ class Network:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._arrival = 0.0
         self._receivers: dict[Address, Callable[[bytes, Address], None]] = {}
         self.lose: Callable[[Address, Address, bytes], bool] = lambda source, to, data: False
         self.ladder: list[str] = []
@@ -115,7 +116,9 @@ class Network:
         a, b = self.names.get(source, str(source)), self.names.get(to, str(to))
         self.ladder.append(f"{self._loop.time():9.3f}  {a:>8} -> {b:<8} {line}{' (lost)' if lost else ''}")
         if not lost:
-            self._loop.call_later(WIRE_DELAY_S, self._deliver, data, source, to)
+            # In order: a loop may run timers of one moment in any.
+            self._arrival = max(self._loop.time() + WIRE_DELAY_S, self._arrival + 1e-7)
+            self._loop.call_at(self._arrival, self._deliver, data, source, to)
 
     def _deliver(self, data: bytes, source: Address, to: Address) -> None:
         receive = self._receivers.get(to)
