@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.conftest import Phones, Servers
 from tests.e2e.ports import Ports, udp_hosts
 from tests.e2e.server import ROOT, CallBook, Server
+from tests.e2e.wait import wait_until
 
 EX_CONFIG = 78
 
@@ -62,6 +63,7 @@ def test_the_demo_stays_on_loopback(servers: Servers, phones: Phones) -> None:
     ann = phones.scripted(server, "1001")
     ann.invite("*60")
     ann.hear_answer()
+    wait_until(lambda: udp_hosts(pids.media), 10, "the media process has the call's sockets")
     assert udp_hosts(pids.control) == udp_hosts(pids.media) == {"127.0.0.1"}
 
 
