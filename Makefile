@@ -39,7 +39,8 @@ serve: $(VENV)/.run
 	@$(BIN)/cordboard serve --demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'not e2e'
+	$(BIN)/python -m pytest -m e2e
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .
