@@ -11,6 +11,7 @@ help:
 	@echo "make test     install what the tests need and run every test, real phones included"
 	@echo "make install  all but starting"
 	@echo "make check    format, lint, types, layering"
+	@echo "make soak     a million damaged messages into the SIP stack, calls in between"
 	@echo "make bench    measure against peers on this machine, print ratios"
 
 install: $(VENV)/.run
@@ -54,6 +55,9 @@ format: $(VENV)/.check
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m bench
+
+soak: $(VENV)/.test
+	$(BIN)/python -m bench.soak_fuzz
 
 clean:
 	rm -rf $(VENV) build *.egg-info media/*.so media/*.c
