@@ -56,12 +56,6 @@ class CallControl:
             CallRouted(call=self.call.id, destination_type=kind, destination=destination, called_final=number)
         )
 
-    def ring(self) -> None:
-        """180 to the caller, once."""
-        if self.caller.state is LegState.NEW:
-            self.caller.state = LegState.RINGING
-            self._session.node.send(Respond(usage=self.caller.usage, status=180))
-
     def progress(self, codecs: tuple[str, ...]) -> None:
         """Open the way to the caller's ear before the answer (183). Raises CallOver where no codec fits."""
         caller = self.caller

@@ -69,11 +69,10 @@ class DialFailed(Exception):
 class Dial:
     """One attempt to reach somebody on behalf of a caller's leg."""
 
-    def __init__(self, session: Session, caller: Leg, from_: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(self, session: Session, caller: Leg, from_: str) -> None:
         self._session = session
         self._caller = caller
         self._from = from_
-        self._headers = headers
         self._legs: list[Leg] = []
         self._failures: list[LegEnd] = []
 
@@ -173,7 +172,7 @@ class Dial:
             to=f"<{target.to or target.uri}>",
             contact_user=session.call.caller,
             body=negotiation.write_offer(leg, formats),
-            headers=(*(("route", route) for route in target.routes), *self._headers),
+            headers=tuple(("route", route) for route in target.routes),
             call_id=leg.sip_call_id,
             max_forwards=session.call.max_forwards - 1,
         )

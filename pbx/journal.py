@@ -1,8 +1,7 @@
-"""Journal: the way of every event of this node into the spool, and to those who look on."""
+"""Journal: the way of every event of this node into the spool."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from pbx.clock import Clock
@@ -26,16 +25,9 @@ class Journal:
     def __init__(self, writer: EventWriter, clock: Clock) -> None:
         self._writer = writer
         self._clock = clock
-        self._lookers: list[Callable[[Event], None]] = []
 
     def emit(self, event: Event) -> None:
         self._writer.append(event, self._clock.wall_ns())
-        for look in self._lookers:
-            look(event)
-
-    def watch(self, look: Callable[[Event], None]) -> None:
-        """Show every event to a subscriber as it happens; it must neither wait nor raise."""
-        self._lookers.append(look)
 
     @property
     def full(self) -> bool:
