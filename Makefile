@@ -1,4 +1,4 @@
-PYTHON ?= python3
+PYTHON ?= $(shell scripts/python)
 VENV := .venv
 BIN := $(VENV)/bin
 BUILT := setup.py pyproject.toml $(wildcard media/*.pyx media/*.pxd)

@@ -81,7 +81,11 @@ def is_bound(port: int, protocol: str = "udp") -> bool:
 
 
 def udp_hosts(pid: int) -> set[str]:
-    """The local IPv4 addresses of a process's UDP sockets."""
+    """The local IPv4 addresses of a process's UDP sockets.
+
+    The kernel lists the machine's sockets in pieces and may leave some out while others come and go: wait for what
+    must be there.
+    """
     inodes = set()
     for path in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(OSError):
