@@ -36,12 +36,12 @@ async def measure(callers: int, seconds: float, path: str) -> dict[str, Any]:
         # Callers come one by one; their frames do not all fall due at once.
         await asyncio.sleep(0.003)
     (pid,) = client.worker_pids()
-    first = await asyncio.gather(*(client.stats(port) for port in ports))
+    first = await client.look(ports, 10.0)
     before, begun = cpu_s(pid), time.monotonic()
     await asyncio.sleep(seconds)
     used, passed = cpu_s(pid) - before, time.monotonic() - begun
-    last = await asyncio.gather(*(client.stats(port) for port in ports))
-    sent = sum(stats.packets_sent for stats in last if stats) - sum(stats.packets_sent for stats in first if stats)
+    last = await client.look(ports, 10.0)
+    sent = sum(stats.packets_sent for stats in last.values()) - sum(stats.packets_sent for stats in first.values())
     await client.stop()
     for ear in ears:
         ear.close()

@@ -66,8 +66,15 @@ cdef object seconds_or_none(uint64_t at_ns):
     return at_ns / 1e9 if at_ns else None
 
 
+cdef object ms_ago(uint64_t at_ns, uint64_t now_ns):
+    if not at_ns:
+        return None
+    return (now_ns - at_ns) // 1000000 if now_ns > at_ns else 0
+
+
 cdef object stats_of(Port* port):
     cdef Durable* d = port.durable
+    cdef uint64_t now_ns = monotonic_ns()
     cdef int64_t expected = expected_of(&d.reception)
     cdef int64_t lost = expected - received_of(&d.reception)
     latched = host_of(&d.latched) if d.latched_by else None
@@ -99,6 +106,8 @@ cdef object stats_of(Port* port):
         last_received_s=seconds_or_none(d.last_in_ns),
         first_sent_s=seconds_or_none(d.first_out_ns),
         last_sent_s=seconds_or_none(d.last_ns),
+        received_ago_ms=ms_ago(d.last_in_ns, now_ns),
+        sent_ago_ms=ms_ago(d.last_ns, now_ns),
     )
 
 

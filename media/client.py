@@ -5,7 +5,7 @@ import mmap
 import os
 import resource
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from media.allocator import PortAllocator
@@ -176,10 +176,20 @@ class MediaClient:
         if held is not None and held.revision >= revision:
             await held.link.confirmed()
 
-    async def stats(self, port_id: int) -> PortStats | None:
-        """Statistics of a port as of now; None for an unknown port or when its worker is gone."""
-        held = self._held.get(port_id)
-        return None if held is None else await held.link.stats(port_id)
+    async def look(self, port_ids: Sequence[int], timeout_s: float) -> dict[int, PortStats]:
+        """Live statistics of ports, by id; those that are gone are left out.
+
+        A worker that does not answer within `timeout_s` gives no rows. Each worker is asked once.
+        """
+        asked: dict[WorkerLink, list[int]] = {}
+        for port_id in port_ids:
+            held = self._held.get(port_id)
+            if held is not None:
+                asked.setdefault(held.link, []).append(port_id)
+        rows: dict[int, PortStats] = {}
+        for part in await asyncio.gather(*(link.look(ids, timeout_s) for link, ids in asked.items())):
+            rows |= part
+        return rows
 
     def release(self, port_id: int) -> None:
         """End a port; its number rests. Unknown ids are ignored."""

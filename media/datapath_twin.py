@@ -142,7 +142,7 @@ class TwinDatapath:
                 port.report(time.monotonic(), time.time(), goodbye=True)
             self._shut(port)
             port.slot[:8] = bytes(8)
-        self._tell(PortClosed(port_id=port_id, revision=port.revision, stats=port.stats()))
+        self._tell(PortClosed(port_id=port_id, revision=port.revision, stats=port.stats(time.monotonic())))
 
     def forget(self, port_id: int) -> None:
         """Close the sockets and say nothing: another worker goes on with the port. Raises KeyError."""
@@ -159,7 +159,7 @@ class TwinDatapath:
     def stats(self, port_id: int) -> PortStats:
         """PortStats of an open port as of now. Raises KeyError."""
         with self._lock:
-            return self._ports[port_id].stats()
+            return self._ports[port_id].stats(time.monotonic())
 
     def events(self) -> list[PortLatched | PlayerFinished | PortClosed]:
         """Take the events that wait, oldest first."""

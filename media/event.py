@@ -16,7 +16,7 @@ class PortStats:
     `lost` is cumulative (expected - received, may be negative with duplicates); `fraction_lost` is
     lost / expected over the whole life, 0..1; `jitter` is in timestamp units of `clock_rate`; `far_*` is
     what the far end last reported about our stream. Times are CLOCK_MONOTONIC seconds, None when no packet
-    came or went.
+    came or went; `received_ago_ms` and `sent_ago_ms` count from the last packet to the moment of these counts.
     """
 
     clock_rate: int = 8000
@@ -46,6 +46,8 @@ class PortStats:
     last_received_s: float | None = None
     first_sent_s: float | None = None
     last_sent_s: float | None = None
+    received_ago_ms: int | None = None
+    sent_ago_ms: int | None = None
 
     @property
     def jitter_ms(self) -> float:

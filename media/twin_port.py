@@ -273,8 +273,8 @@ class TwinPort:
             return False
         return True
 
-    def stats(self) -> PortStats:
-        """Give the counts as of now."""
+    def stats(self, now: float) -> PortStats:
+        """Give the counts as of monotonic second `now`."""
         expected, lost = self.reception.expected, self.reception.lost
         far = self.far or (None, None, None)
         return PortStats(
@@ -295,5 +295,11 @@ class TwinPort:
             last_received_s=self.last_in,
             first_sent_s=self.first_out,
             last_sent_s=self.last_out,
+            received_ago_ms=_ms_ago(self.last_in, now),
+            sent_ago_ms=_ms_ago(self.last_out, now),
             **self.counts,
         )
+
+
+def _ms_ago(at: float | None, now: float) -> int | None:
+    return None if at is None else max(0, int((now - at) * 1000.0))

@@ -18,13 +18,13 @@ from media.port_state import BadPortState, PortState
 from media.worker_protocol import (
     CLOSE,
     FORGET,
+    LOOK,
     MESSAGE_BYTES,
     MOST_COMMANDS,
     MOST_OPENS,
     OPEN,
     PUT,
     SLOT_BYTES,
-    STATS,
     STOP,
     pack,
     unpack,
@@ -54,7 +54,7 @@ class Worker:
             CLOSE: self._close,
             FORGET: self._forget,
             STOP: self._stop,
-            STATS: self._stats,
+            LOOK: self._look,
         }
 
     def run(self, now: Callable[[], float]) -> None:
@@ -118,12 +118,16 @@ class Worker:
     def _forget(self, command: list[Any], _fds: list[int]) -> None:
         self._datapath.forget(command[1])
 
-    def _stats(self, command: list[Any], _fds: list[int]) -> None:
-        try:
-            packed = pack_stats(self._datapath.stats(command[1]))
-        except KeyError:
-            packed = None
-        self._answers.append(["stats", command[1], packed])
+    def _look(self, command: list[Any], _fds: list[int]) -> None:
+        _, question, port_ids, last = command
+        for port_id in port_ids:
+            try:
+                packed = pack_stats(self._datapath.stats(port_id))
+            except KeyError:
+                continue
+            self._answers.append(["stats", question, port_id, packed])
+        if last:
+            self._answers.append(["looked", question])
 
     def _stop(self, _command: list[Any], _fds: list[int]) -> None:
         self._stopping = True

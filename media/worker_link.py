@@ -4,7 +4,8 @@ import asyncio
 import os
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from media.event import PlayerFinished, PortClosed, PortLatched, PortStats, unpack_event, unpack_stats
@@ -12,12 +13,13 @@ from media.launcher import Launcher, WorkerProcess
 from media.worker_protocol import (
     CLOSE,
     FORGET,
+    LOOK,
     MESSAGE_BYTES,
     MOST_COMMANDS,
+    MOST_LOOKS,
     MOST_OPENS,
     OPEN,
     PUT,
-    STATS,
     STOP,
     pack,
     unpack,
@@ -27,6 +29,14 @@ from media.worker_protocol import (
 _CLOSE_WITHIN_S = 0.02
 
 PortEvent = PortLatched | PlayerFinished | PortClosed
+
+
+@dataclass(slots=True)
+class _Look:
+    """A question about ports that the worker is answering."""
+
+    done: asyncio.Future[None]
+    rows: dict[int, PortStats] = field(default_factory=dict)
 
 
 class WorkerLink:
@@ -64,7 +74,8 @@ class WorkerLink:
         self._queue: deque[tuple[bytes, list[int]]] = deque()
         self._confirms: list[asyncio.Future[None]] = []
         self._awaited: deque[tuple[int, list[asyncio.Future[None]]]] = deque()
-        self._asked: dict[int, list[asyncio.Future[PortStats | None]]] = {}
+        self._looks: dict[int, _Look] = {}
+        self._question = 0
         self._message = 0
         self._buffer = memoryview(bytearray(MESSAGE_BYTES))
         self._flush_asked = False
@@ -128,20 +139,39 @@ class WorkerLink:
         self._ask_flush()
         await done
 
-    async def stats(self, port_id: int) -> PortStats | None:
-        """Ask for a port's statistics as of now; None when the worker knows no such port or has died."""
-        if not self.up:
-            return None
-        answer: asyncio.Future[PortStats | None] = self._loop.create_future()
-        self._asked.setdefault(port_id, []).append(answer)
-        self._ends.append([STATS, port_id])
-        self._ask_flush()
-        return await answer
+    async def look(self, port_ids: Sequence[int], timeout_s: float) -> dict[int, PortStats]:
+        """Statistics as of now, by port; ports unknown to the worker are left out.
 
-    def _answer(self, port_id: int, stats: PortStats | None) -> None:
-        for answer in self._asked.pop(port_id, []):
-            if not answer.done():
-                answer.set_result(stats)
+        Empty when the worker has died or does not answer within `timeout_s`.
+        """
+        if not self.up or not port_ids:
+            return {}
+        self._question += 1
+        question = self._question
+        look = self._looks[question] = _Look(self._loop.create_future())
+        for start in range(0, len(port_ids), MOST_LOOKS):
+            last = start + MOST_LOOKS >= len(port_ids)
+            self._ends.append([LOOK, question, list(port_ids[start : start + MOST_LOOKS]), last])
+        self._ask_flush()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await look.done
+        except TimeoutError:
+            return {}
+        finally:
+            # An answer that comes later finds nobody.
+            self._looks.pop(question, None)
+        return look.rows
+
+    def _row(self, question: int, port_id: int, packed: Sequence[Any]) -> None:
+        look = self._looks.get(question)
+        if look is not None:
+            look.rows[port_id] = unpack_stats(packed)
+
+    def _looked(self, question: int) -> None:
+        look = self._looks.get(question)
+        if look is not None and not look.done.done():
+            look.done.set_result(None)
 
     async def stop(self, timeout_s: float) -> None:
         """Tell the process to end and wait for it; kill it after `timeout_s`."""
@@ -249,7 +279,9 @@ class WorkerLink:
             confirmed, events = unpack(self._buffer[:size])
             for event in events:
                 if event[0] == "stats":
-                    self._answer(event[1], None if event[2] is None else unpack_stats(event[2]))
+                    self._row(event[1], event[2], event[3])
+                elif event[0] == "looked":
+                    self._looked(event[1])
                 else:
                     self._on_event(unpack_event(event))
             if confirmed:
@@ -291,8 +323,9 @@ class WorkerLink:
         self._queue.clear()
         self._opens, self._puts, self._ends = [], {}, []
         self._confirm(self._message)
-        for port_id in list(self._asked):
-            self._answer(port_id, None)
+        for question in list(self._looks):
+            self._looks[question].rows.clear()
+            self._looked(question)
         for done in self._confirms:
             if not done.done():
                 done.set_result(None)

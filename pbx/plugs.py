@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from media.client import Port
+    from media.event import PortStats
     from media.offer_answer import Agreement
     from media.port_state import Player, PortState
     from sip.events import ResolveNeeded
@@ -20,6 +21,7 @@ class MediaEngine(Protocol):
     def allocate(self, *, address: str | None = None, near: int | None = None) -> Port: ...
     def put(self, port_id: int, state: PortState) -> int: ...
     def release(self, port_id: int) -> None: ...
+    async def look(self, port_ids: Sequence[int], timeout_s: float) -> dict[int, PortStats]: ...
 
 
 class Transport(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import pytest
@@ -86,9 +86,16 @@ class FakeMedia:
         if state is not None and state.player is not None and state.player.id == player:
             self._on_event(PlayerFinished(port_id=port_id, revision=1, player_id=player))
 
+    async def look(self, port_ids: Sequence[int], timeout_s: float) -> dict[int, PortStats]:
+        return {port_id: self._stats() for port_id in port_ids if port_id in self.states}
+
+    @staticmethod
+    def _stats() -> PortStats:
+        return PortStats(packets_received=100, packets_sent=100)
+
     def release(self, port_id: int) -> None:
         del self.states[port_id]
-        stats = PortStats(packets_received=100, packets_sent=100)
+        stats = self._stats()
         asyncio.get_running_loop().call_soon(self._on_event, PortClosed(port_id=port_id, revision=1, stats=stats))
 
 
@@ -388,6 +395,7 @@ class Switchboard:
         assert not self.media.states, f"ports still held\n{self}"
         assert not self.node.faults, f"faults of ours\n{self}"
         assert not self.node._legs, f"legs still known\n{self}"
+        assert not self.node._asked, f"answers still awaited\n{self}"
         assert not self.node._ports, f"reports of ports still due\n{self}"
         assert not len(self.node.occupancy), "something still counts as in use"
         for phone in self.phones:

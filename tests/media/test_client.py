@@ -84,10 +84,14 @@ def test_two_phones_hear_each_other_and_release_gives_statistics(phones: Phones)
             two.send(to_right, b"\x02" * 160)
             assert one.hear().payload == b"\x02" * 160
             await eventually(lambda: len(of(events, PortLatched)) == 2)
-            live = await client.stats(left)
-            assert live is not None
-            assert (live.packets_received, live.packets_sent) == (1, 1)
-            assert await client.stats(999999) is None
+            rows = await client.look((left, right, 999999), 5.0)
+            assert set(rows) == {left, right}
+            live = rows[left]
+            assert (live.packets_received, live.packets_sent, live.octets_received) == (1, 1, 160)
+            assert live.latched_to == one.address
+            assert live.received_ago_ms is not None
+            assert live.sent_ago_ms is not None
+            assert 0 <= live.received_ago_ms < 10_000
             client.release(left)
             client.release(right)
             client.release(right)
@@ -199,6 +203,41 @@ def test_thousand_ports_open_and_close_in_one_iteration() -> None:
                 client.release(port.id)
             await eventually(lambda: len(of(events, PortClosed)) == 1000)
             assert not any(event.lost_worker for event in events if isinstance(event, PortClosed))
+
+    run(scenario)
+
+
+def test_a_look_at_thousands_of_ports_and_at_none() -> None:
+    async def scenario() -> None:
+        async with media(workers=2) as (client, _):
+            ports = [client.allocate().id for _ in range(2500)]
+            for port_id in ports[:-1]:
+                client.put(port_id, PortState(remote_rtp=("127.0.0.1", 9)))
+            rows = await client.look(ports, 10.0)
+            assert set(rows) == set(ports)
+            assert all(row.received_ago_ms is None and row.sent_ago_ms is None for row in rows.values())
+            assert await client.look((), 1.0) == {}
+            client.release(ports[0])
+            assert set(await client.look(ports[:2], 5.0)) == {ports[1]}
+
+    run(scenario)
+
+
+def test_a_worker_that_does_not_answer_or_dies_gives_no_rows() -> None:
+    async def scenario() -> None:
+        async with media(workers=2) as (client, events):
+            one, two = client.allocate(), client.allocate()
+            assert one.worker != two.worker
+            await client.look((one.id, two.id), 5.0)
+            stopped = client.worker_pids()[one.worker]
+            os.kill(stopped, signal.SIGSTOP)
+            assert set(await client.look((one.id, two.id), 0.5)) == {two.id}
+            asked = asyncio.create_task(client.look((one.id, two.id), 15.0))
+            await asyncio.sleep(0)
+            os.kill(stopped, signal.SIGKILL)
+            assert set(await asked) == {two.id}
+            await eventually(lambda: len(of(events, WorkerReady)) == 3)
+            assert set(await client.look((one.id, two.id), 5.0)) == {one.id, two.id}
 
     run(scenario)
 
