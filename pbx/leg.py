@@ -58,6 +58,7 @@ class Leg:
         "inbound",
         "kind",
         "local_sdp",
+        "muted",
         "number",
         "owner",
         "peer",
@@ -114,6 +115,8 @@ class Leg:
         self.peer: Leg | None = None
         """The leg whose sound this one hears."""
         self.player: Player | None = None
+        self.muted = False
+        """What its far end sends is not passed on: it holds the call."""
         self.agreement: Agreement | None = None
         self.remote_sdp: SessionDescription | None = None
         self.local_sdp: SessionDescription | None = None

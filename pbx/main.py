@@ -132,6 +132,7 @@ class Server:
         return None
 
     async def _sounds(self, data: Path) -> Sounds:
+        # One folder per language, and `music`.
         languages = sorted(path.name for path in (ROOT / "sounds").iterdir() if path.is_dir())
         found = await self._records.prepare(ROOT / "sounds", data / "payloads", languages, CODECS)
         return Sounds({name: ReadyFile(*item) for name, item in found.items()})

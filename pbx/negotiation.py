@@ -34,6 +34,11 @@ def read_offer(leg: Leg, body: bytes) -> None:
     leg.remote_sdp = parse_sdp(body)
 
 
+def parsed(body: bytes) -> SessionDescription:
+    """A description. Raises SdpError."""
+    return parse_sdp(body)
+
+
 def offered_formats(offer: SessionDescription, allowed: tuple[str, ...]) -> tuple[Format, ...]:
     """The first audio line's formats whose names (lower case) are allowed, in the offerer's order and numbers."""
     for line in offer.media:
@@ -61,8 +66,8 @@ def own_formats(names: tuple[str, ...]) -> tuple[Format, ...]:
 
 
 def write_offer(leg: Leg, formats: tuple[Format, ...]) -> bytes:
-    """Make our offer to a leg."""
-    leg.local_sdp = make_offer(local_end(leg), formats)
+    """Make our offer to a leg; its other media lines stay, refused (RFC 3264 §8). Raises CodecMismatch."""
+    leg.local_sdp = make_offer(local_end(leg), formats, previous=leg.remote_sdp)
     return leg.local_sdp.encode()
 
 
@@ -134,7 +139,7 @@ def port_state(leg: Leg) -> PortState:
         receive=agreement.direction in ("sendrecv", "recvonly"),
         accept=accept,
         clock_rate=agreement.formats[0].clock_rate if agreement.formats else 8000,
-        relay_to=relay_to.port.id if relay_to is not None and relay_to.port is not None and to is not None else None,
+        relay_to=None if leg.muted or relay_to is None or relay_to.port is None or to is None else relay_to.port.id,
         payload_map=relay_map(agreement, to) if to is not None else (),
         player=leg.player,
         cname=CNAME,

@@ -16,7 +16,7 @@ from pbx.inbox import HangUpOrder, MediaSignal, SipSignal
 from pbx.leg import Leg, LegOwner
 from pbx.occupancy import Occupancy
 from pbx.reasons import Reason
-from sip.commands import Command, Respond
+from sip.commands import Command, Respond, SendInDialog
 from sip.core import ALLOW, StackSettings, Trace
 from sip.events import Event, InviteReceived, RequestFailed, RequestReceived, ResolveNeeded, ResponseReceived
 from sip.flow import Flow, bracket
@@ -75,11 +75,13 @@ class Node:
         self.sessions: dict[RunningCall, asyncio.Task[None]] = {}
         self.faults = 0
         self._new_id = new_id
-        self._rng = rng
+        self.rng = rng
         self._media_host = media_host
         self._media_address_v6 = media_address_v6
         self._token = token
         self._legs: dict[int, Leg] = {}
+        self._asked: dict[int, Leg] = {}
+        """Legs by the transactions of requests that were sent within their dialogs."""
         self._ports: dict[int, tuple[str, Leg]] = {}
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -110,6 +112,12 @@ class Node:
         number = self.stack.send(command, self.clock.now())
         self._soon()
         return number
+
+    def ask(self, leg: Leg, command: SendInDialog) -> int:
+        """Send a request within a leg's dialog; its answers go to the leg's owner. Returns the transaction's number."""
+        tx = self.send(command)
+        self._asked[tx] = leg
+        return tx
 
     def _soon(self) -> None:
         if not self._pump_due:
@@ -173,10 +181,21 @@ class Node:
             self._on_request(event)
         elif isinstance(event, ResolveNeeded):
             self._resolve(event)
-        elif not isinstance(event, ResponseReceived | RequestFailed):
+        elif isinstance(event, ResponseReceived | RequestFailed):
+            self._on_reply(event)
+        else:
             leg = self._legs.get(event.usage)
             if leg is not None:
                 leg.owner.post(SipSignal(leg, leg.generation, event))
+
+    def _on_reply(self, event: ResponseReceived | RequestFailed) -> None:
+        """An answer goes to whoever has the leg now."""
+        leg = self._asked.get(event.tx)
+        if leg is None:
+            return
+        if isinstance(event, RequestFailed) or event.response.status >= 200:
+            del self._asked[event.tx]
+        leg.owner.post(SipSignal(leg, leg.generation, event))
 
     def _on_request(self, event: RequestReceived) -> None:
         method = event.request.method
@@ -282,7 +301,7 @@ class Node:
             device=device,
             trunk=trunk,
             codecs=codecs,
-            sdp_id=self._rng.getrandbits(31),
+            sdp_id=self.rng.getrandbits(31),
             sip_call_id=sip_call_id or self._token(),
         )
         self.journal.emit(

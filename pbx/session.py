@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from media.offer_answer import CodecMismatch
-from media.sdp import SdpError
 from pbx import negotiation
+from pbx.background import attend
 from pbx.call import Call
 from pbx.events import CallEnded, Checkpoint, LegEnded
 from pbx.inbox import HangUpOrder, Inbox, LegOffered, MediaSignal, Signal, SipSignal
 from pbx.ledger import Ledger
 from pbx.leg import Leg, LegGone, LegState
-from pbx.leg_end import LegEnd, failed_end, reason_cause, reason_header
+from pbx.leg_end import LegEnd, reason_header
 from pbx.reasons import REASONS, Party, Reason, result_of
-from sip.commands import Bye, Cancel, Respond
+from sip.commands import Bye, Cancel, Respond, SendInDialog
 from sip.errors import SipError
-from sip.events import (
-    AckMissing,
-    AckReceived,
-    ByeReceived,
-    DialogLost,
-    DialogRequest,
-    InviteCancelled,
-    InviteFailed,
-    ReinviteReceived,
-    UpdateReceived,
-)
-from sip.offer_answer import Role
+from sip.events import RequestFailed, ResponseReceived
 
 if TYPE_CHECKING:
     from pbx.node import Node
     from pbx.tenant import TenantView
+
+Reply = Callable[[ResponseReceived | RequestFailed], None]
+"""Takes the final answer to a request of ours within a dialog."""
 
 
 class CallOver(Exception):
@@ -66,6 +58,8 @@ class Session:
         self.inbox: Inbox[Signal] = Inbox(asyncio.get_running_loop())
         self.ledger = Ledger()
         self.ports = 0
+        self._replies: dict[int, tuple[Leg, Reply]] = {}
+        self._alarms: list[tuple[float, Callable[[], None]]] = []
         self._occupied = 0
         self.end: LegEnd | None = None
 
@@ -81,8 +75,16 @@ class Session:
         event that brought it down, after its `end` was set. Raises CallOver when somebody hangs the call up.
         """
         while True:
-            signal = await self.inbox.get(deadline)
+            if self._alarms:
+                self._ring()
+                first = self._alarms[0][0] if self._alarms else None
+                wake = first if deadline is None or (first is not None and first < deadline) else deadline
+            else:
+                wake = deadline
+            signal = await self.inbox.get(wake)
             if signal is None:
+                if wake != deadline:
+                    continue
                 return None
             match signal:
                 case HangUpOrder(reason):
@@ -93,100 +95,36 @@ class Session:
                     leg = signal.leg
                     if leg.owner is not self or leg.generation != signal.generation or leg.down:
                         continue
-                    if isinstance(signal, MediaSignal) or not self._background(leg, signal):
+                    if isinstance(signal, MediaSignal) or not attend(self, leg, signal):
                         return signal
 
-    def _background(self, leg: Leg, signal: SipSignal) -> bool:
-        """Deal with events that no verb waits for; True where that was all."""
-        event = signal.event
-        match event:
-            case ByeReceived(_, request):
-                # RFC 3261 §15: a caller may also end an early dialog by BYE.
-                up = leg.state in (LegState.UP, LegState.HELD)
-                reason = Reason.NORMAL if up else Reason.CALLER_CANCELLED
-                self.leg_down(leg, LegEnd(reason=reason, party=leg.party, q850=reason_cause(request) or 16))
-            case InviteCancelled(_, request):
-                self.leg_down(
-                    leg,
-                    LegEnd(
-                        reason=Reason.CALLER_CANCELLED,
-                        party=Party.CALLER,
-                        status=487,
-                        text="Request Terminated",
-                        q850=reason_cause(request) or 16,
-                    ),
-                )
-            case InviteFailed():
-                self.leg_down(leg, failed_end(event))
-            case DialogLost(_, status):
-                self.leg_down(leg, LegEnd(reason=Reason.CARRIER_ERROR, party=Party.SYSTEM, status=status, q850=41))
-            case AckMissing():
-                # RFC 3261 §13.3.1.4: no ACK within 64*T1, the session is ended with a BYE.
-                self.hang_up(leg, LegEnd(reason=Reason.CARRIER_ERROR, party=Party.SYSTEM, status=408, q850=102))
-            case ReinviteReceived(_, tx, request, sdp) | UpdateReceived(_, tx, request, sdp):
-                self._reoffer(leg, tx, negotiation.body_of(request), sdp, isinstance(event, ReinviteReceived))
-                return True
-            case DialogRequest(_, tx, request):
-                self._answer_request(tx, request.method, bool(request.body))
-                return True
-            case AckReceived(_, body, sdp):
-                self._take_late_answer(leg, body, sdp)
-                return not leg.down
-            case _:
-                return False
-        return False
+    def ask(self, leg: Leg, command: SendInDialog, then: Reply) -> None:
+        """Send a request within a leg's dialog; `then` gets the final answer, or the lack of one.
 
-    def _answer_request(self, tx: int, method: str, has_body: bool) -> None:
-        status = 200 if method == "OPTIONS" or (method == "INFO" and not has_body) else 415 if method == "INFO" else 405
-        headers = (("accept", "application/sdp"),) if status in (200, 415) else ()
-        self.node.send(Respond(tx=tx, status=status, headers=headers))
+        It is not called when the leg goes down before. Raises LocalError where SIP does not allow the request now.
+        """
+        tx = self.node.ask(leg, command)
+        self._replies[tx] = (leg, then)
 
-    def _reoffer(self, leg: Leg, tx: int, body: bytes, sdp: Role | None, invite: bool) -> None:
-        """A new offer within the dialog, answered by the same port and codecs; its other leg does not notice."""
-        if leg.port is None or leg.local_sdp is None:
-            self.node.send(Respond(tx=tx, status=488))
+    def take_reply(self, event: ResponseReceived | RequestFailed) -> None:
+        """The answer to a request of `ask`."""
+        if isinstance(event, ResponseReceived) and event.response.status < 200:
             return
-        if sdp is not Role.OFFER:
-            # RFC 3261 §14.2: an INVITE without offer gets ours in the 2xx; an empty UPDATE only refreshes.
-            leg.answer_due = invite
-            offer = negotiation.renew_offer(leg) if invite else b""
-            self.node.send(Respond(tx=tx, status=200, body=offer))
-            return
-        before = (leg.remote_sdp, leg.local_sdp, leg.agreement)
-        codecs = leg.codecs
-        if leg.agreement is not None and leg.peer is not None:
-            codecs = negotiation.agreed_names(leg.agreement)
-        try:
-            negotiation.read_offer(leg, body)
-            answer = negotiation.write_answer(leg, codecs)
-        except (SdpError, CodecMismatch) as error:
-            leg.remote_sdp, leg.local_sdp, leg.agreement = before
-            self.node.send(Respond(tx=tx, status=488, headers=(negotiation.warning(error),)))
-            return
-        self._note_hold(leg)
-        self.node.send(Respond(tx=tx, status=200, body=answer))
-        self.connect(leg)
+        leg, then = self._replies.pop(event.tx, (None, None))
+        if leg is not None and then is not None and not leg.down:
+            then(event)
 
-    def _note_hold(self, leg: Leg) -> None:
-        held = leg.agreement is not None and leg.agreement.direction != "sendrecv"
-        if leg.state in (LegState.UP, LegState.HELD):
-            leg.state = LegState.HELD if held else LegState.UP
+    def alarm(self, after_s: float, call: Callable[[], None]) -> None:
+        """Call something later, between two signals, while the call lives. It may raise CallOver."""
+        when = self.node.clock.now() + after_s
+        self._alarms.append((when, call))
+        self._alarms.sort(key=lambda alarm: alarm[0])
 
-    def _take_late_answer(self, leg: Leg, body: bytes, sdp: Role | None) -> None:
-        if not leg.answer_due:
-            return
-        leg.answer_due = False
-        if sdp is not Role.ANSWER:
-            self.hang_up(leg, LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65))
-            return
-        try:
-            leg.early_sdp = b""
-            negotiation.take_answer(leg, body)
-        except (SdpError, CodecMismatch):
-            self.hang_up(leg, LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65))
-            return
-        self._note_hold(leg)
-        self.connect(leg)
+    def _ring(self) -> None:
+        """Call what is due."""
+        now = self.node.clock.now()
+        while self._alarms and self._alarms[0][0] <= now:
+            self._alarms.pop(0)[1]()
 
     # -- legs
 
@@ -363,6 +301,8 @@ class Session:
         )
         # The circle call - legs - owner is cut here: memory comes back at once, not at the next collection.
         self.call.legs.clear()
+        self._replies.clear()
+        self._alarms.clear()
         self.node.session_over(self)
 
     def _drop(self, leg: Leg) -> None:

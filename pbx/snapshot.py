@@ -88,6 +88,10 @@ class TenantSnapshot:
     external_ring_s: float
     prompt_language: str
     country: str
+    hold_source: str
+    max_calls: int | None
+    max_cps: float | None
+    max_duration_s: float | None
     extensions: Mapping[str, ExtensionSnapshot]
     devices: Mapping[str, DeviceSnapshot]
     devices_by_user: Mapping[str, DeviceSnapshot] = field(repr=False)
@@ -120,6 +124,8 @@ class TrunkSnapshot:
     max_total: int | None
     max_in: int | None
     max_out: int | None
+    max_cps: float | None
+    max_duration_s: float | None
     setup_timeout_s: float
     progress_timeout_s: float
     enabled: bool

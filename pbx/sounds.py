@@ -39,6 +39,10 @@ class Sounds:
                 return ready.player(next(self._numbers), form.send_pt, plays=plays)
         return None
 
+    def music(self, agreement: Agreement | None) -> Player | None:
+        """Music for whoever is held, without end; None where it does not exist in an agreed codec."""
+        return self.player("hold", "music", FALLBACK_COUNTRY, agreement, None)
+
     def _find(self, codec: str, name: str, language: str, country: str) -> ReadyFile | None:
         places = (language, f"tones/{country}", FALLBACK_LANGUAGE, f"tones/{FALLBACK_COUNTRY}")
         for place in places:

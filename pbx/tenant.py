@@ -62,6 +62,11 @@ class TenantView:
         return self._tenant.country.lower()
 
     @property
+    def hold_source(self) -> str:
+        """What a held party hears: `music`, `silence`, or `device`, whatever the holder's phone sends."""
+        return self._tenant.hold_source
+
+    @property
     def digest_algorithms(self) -> tuple[str, ...]:
         return self._tenant.digest_algorithms
 

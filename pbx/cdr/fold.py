@@ -16,7 +16,9 @@ from pbx.events import (
     Event,
     LegAnswered,
     LegEnded,
+    LegHeld,
     LegMedia,
+    LegResumed,
     LegRinging,
     LegStarted,
 )
@@ -166,6 +168,8 @@ class CallFold:
             ring_ms=ring_ms,
             talk_ms=talk_ms,
             other_ms=end - start - ring_ms - talk_ms,
+            hold_count=sum(leg.hold_count for leg in legs),
+            hold_ms=sum(leg.hold_ms for leg in legs),
             post_dial_delay_ms=pdd_ms,
             result=ended.result if ended else result_of(Reason.UNKNOWN, answered=answer is not None).value,
             reason=ended.reason if ended else Reason.UNKNOWN.value,
@@ -226,8 +230,15 @@ class CallFold:
     def _leg_ended(self, event: LegEnded, at_ms: int) -> None:
         leg = self._leg(event.leg, at_ms)
         if leg.end_at_ms is None:
+            leg.resume(at_ms)
             leg.end_at_ms = at_ms
             leg.ended = event
+
+    def _leg_held(self, event: LegHeld, at_ms: int) -> None:
+        self._leg(event.leg, at_ms).hold(at_ms)
+
+    def _leg_resumed(self, event: LegResumed, at_ms: int) -> None:
+        self._leg(event.leg, at_ms).resume(at_ms)
 
     def _leg_media(self, event: LegMedia, at_ms: int) -> None:
         leg = self._leg(event.leg, at_ms)
@@ -246,6 +257,8 @@ _HANDLERS: Final[dict[type[Event], Callable[[CallFold, Any, int], None]]] = {
     LegRinging: CallFold._leg_ringing,
     LegAnswered: CallFold._leg_answered,
     LegEnded: CallFold._leg_ended,
+    LegHeld: CallFold._leg_held,
+    LegResumed: CallFold._leg_resumed,
     LegMedia: CallFold._leg_media,
 }
 

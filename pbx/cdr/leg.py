@@ -19,6 +19,9 @@ class LegFold:
         "early_media",
         "end_at_ms",
         "ended",
+        "held_at_ms",
+        "hold_count",
+        "hold_ms",
         "media",
         "ring_at_ms",
         "start_at_ms",
@@ -35,6 +38,9 @@ class LegFold:
         self.started: LegStarted | None = None
         self.ended: LegEnded | None = None
         self.media: LegMedia | None = None
+        self.hold_count = 0
+        self.hold_ms = 0
+        self.held_at_ms: int | None = None
 
     def state(self) -> str:
         """Last state of the leg: down, up, early, ringing or new."""
@@ -45,6 +51,18 @@ class LegFold:
         if self.ring_at_ms is not None:
             return "early" if self.early_media else "ringing"
         return "new"
+
+    def hold(self, at_ms: int) -> None:
+        """The far end holds the call from now on."""
+        if self.held_at_ms is None and self.end_at_ms is None:
+            self.held_at_ms = at_ms
+            self.hold_count += 1
+
+    def resume(self, at_ms: int) -> None:
+        """It does so no more, or the leg is down."""
+        if self.held_at_ms is not None:
+            self.hold_ms += at_ms - self.held_at_ms
+            self.held_at_ms = None
 
     def record(self, call_id: str, leg_id: str, position: int) -> LegRecord:
         """The leg as a row."""
@@ -80,4 +98,6 @@ class LegFold:
             rtt_ms=media.rtt_ms if media else None,
             mos=media.mos if media else None,
             latched=media.latched if media else None,
+            hold_count=self.hold_count,
+            hold_ms=self.hold_ms,
         )

@@ -1,7 +1,8 @@
 """The call detail record and its legs, as they are stored and shown.
 
 Times `*_at_ms` are UTC milliseconds since 1970, None where the thing never happened; durations `*_ms`
-are milliseconds and never negative. `total_ms == ring_ms + talk_ms + other_ms` always holds.
+are milliseconds and never negative. `total_ms == ring_ms + talk_ms + other_ms` always holds; `hold_*` count what
+the far ends asked for, which is part of the talk.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class LegRecord:
     rtt_ms: float | None
     mos: float | None
     latched: str | None
+    hold_count: int
+    hold_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,8 @@ class Cdr:
     ring_ms: int
     talk_ms: int
     other_ms: int
+    hold_count: int
+    hold_ms: int
     post_dial_delay_ms: int | None
     result: str
     reason: str

@@ -6,7 +6,7 @@ from typing import Final
 
 from pbx.events.base import Envelope, Event, EventError, Unknown
 from pbx.events.call import CallAnswered, CallBridged, CallCreated, CallEnded, CallRouted, Checkpoint
-from pbx.events.leg import LegAnswered, LegEnded, LegMedia, LegRinging, LegStarted
+from pbx.events.leg import LegAnswered, LegEnded, LegHeld, LegMedia, LegResumed, LegRinging, LegStarted
 from pbx.events.node import NodeStarted, NodeStopping
 from pbx.events.registration import AuthenticationFailed, RegistrationChanged
 from pbx.events.wire import Wire
@@ -25,6 +25,8 @@ EVENTS: Final[dict[int, type[Event]]] = {
     LegAnswered.code: LegAnswered,
     LegEnded.code: LegEnded,
     LegMedia.code: LegMedia,
+    LegHeld.code: LegHeld,
+    LegResumed.code: LegResumed,
     RegistrationChanged.code: RegistrationChanged,
     AuthenticationFailed.code: AuthenticationFailed,
 }
@@ -47,7 +49,9 @@ __all__ = [
     "EventError",
     "LegAnswered",
     "LegEnded",
+    "LegHeld",
     "LegMedia",
+    "LegResumed",
     "LegRinging",
     "LegStarted",
     "NodeStarted",

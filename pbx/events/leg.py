@@ -67,6 +67,28 @@ class LegEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegHeld(Event):
+    """The far end of a leg put the call on hold."""
+
+    code: ClassVar[int] = 25
+    type: ClassVar[str] = "hold"
+
+    call: str
+    leg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegResumed(Event):
+    """The far end of a leg took the call back from hold."""
+
+    code: ClassVar[int] = 26
+    type: ClassVar[str] = "resume"
+
+    call: str
+    leg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegMedia(Event):
     """What a leg's media port counted in its life; may come after the call's end.
 

@@ -59,6 +59,10 @@ def _tenant(document: Document, tenant: Tenant) -> TenantSnapshot:
         external_ring_s=float(tenant.external_ring),
         prompt_language=tenant.prompt_language,
         country=tenant.country,
+        hold_source=tenant.hold_source,
+        max_calls=tenant.max_calls,
+        max_cps=tenant.max_cps,
+        max_duration_s=_seconds(tenant.max_duration),
         extensions={extension.number: _extension(tenant, extension) for extension in tenant.extensions},
         devices={device.username: device for device in devices},
         devices_by_user=users_of(devices),
@@ -118,6 +122,8 @@ def _trunk(trunk: Trunk) -> TrunkSnapshot:
         max_total=trunk.max_total,
         max_in=trunk.max_in,
         max_out=trunk.max_out,
+        max_cps=trunk.max_cps,
+        max_duration_s=_seconds(trunk.max_duration),
         setup_timeout_s=float(trunk.setup_timeout),
         progress_timeout_s=float(trunk.progress_timeout),
         enabled=trunk.status == "enabled",
@@ -129,3 +135,7 @@ def _codecs(names: tuple[str, ...] | None) -> tuple[str, ...]:
     if names is None:
         return tuple(DEFAULT_CODECS)
     return names if DTMF in names else (*names, DTMF)
+
+
+def _seconds(value: int | None) -> float | None:
+    return None if value is None else float(value)

@@ -11,10 +11,13 @@ from pbx.schema.values import (
     ALL_TRANSPORTS,
     MIN_PASSWORD,
     Algorithms,
+    CallLimit,
+    CallRate,
     Codecs,
     Country,
     DisplayName,
     Domain,
+    Duration,
     ExtensionNumber,
     Language,
     Model,
@@ -87,5 +90,9 @@ class Tenant(Model):
     external_ring: RingTimeout = 45
     prompt_language: Language = "en"
     country: Country = "us"
+    hold_source: Literal["music", "silence", "device"] = "music"
+    max_calls: CallLimit | None = None
+    max_cps: CallRate | None = None
+    max_duration: Duration | None = 14_400
     extensions: tuple[Extension, ...] = ()
     numbers: tuple[DirectoryNumber, ...] = ()

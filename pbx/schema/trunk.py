@@ -7,9 +7,19 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pbx.schema.destination import Dest
-from pbx.schema.values import AccessNumber, Codecs, Host, Model, Source, TenantKey, TrunkName, refused
-
-Limit = Annotated[int, Field(ge=0, le=100_000)]
+from pbx.schema.values import (
+    AccessNumber,
+    CallLimit,
+    CallRate,
+    Codecs,
+    Duration,
+    Host,
+    Model,
+    Source,
+    TenantKey,
+    TrunkName,
+    refused,
+)
 
 
 class Peer(Model):
@@ -28,9 +38,11 @@ class Trunk(Model):
     peers: Annotated[tuple[Peer, ...], Field(max_length=20)] = ()
     source_ips: Annotated[tuple[Source, ...], Field(max_length=100)] = ()
     codecs: Annotated[Codecs, Field(min_length=1)] | None = None
-    max_total: Limit | None = None
-    max_in: Limit | None = None
-    max_out: Limit | None = None
+    max_total: CallLimit | None = None
+    max_in: CallLimit | None = None
+    max_out: CallLimit | None = None
+    max_cps: CallRate | None = None
+    max_duration: Duration | None = None
     setup_timeout: Annotated[int, Field(ge=1, le=300)] = 45
     progress_timeout: Annotated[int, Field(ge=1, le=60)] = 6
 

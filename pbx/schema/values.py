@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from media.codec import CODEC_FORMATS
@@ -148,3 +148,10 @@ Transports = Annotated[tuple[Transport, ...], AfterValidator(_unique)]
 Algorithms = Annotated[tuple[Algorithm, ...], AfterValidator(_unique)]
 
 ALL_TRANSPORTS: Final[tuple[Any, ...]] = _TRANSPORTS
+
+CallLimit = Annotated[int, Field(ge=0, le=100_000)]
+"""Calls at the same time; 0 allows none."""
+CallRate = Annotated[float, Field(gt=0, le=10_000)]
+"""New calls per second, over time; twice as many may come at once."""
+Duration = Annotated[int, Field(ge=10, le=7 * 86_400)]
+"""Seconds that an answered call may last."""

@@ -1,4 +1,4 @@
-"""Opening the database: SQLite in WAL mode, with the tables made when missing."""
+"""Opening the database: SQLite in WAL mode, with the tables and columns made when missing."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import CreateColumn
 
 from pbx.store.tables import METADATA
 
@@ -51,7 +52,19 @@ def open_engine(path: Path) -> Engine:
         # Who called whom is for the server alone; SQLite gives its other files the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         METADATA.create_all(engine)
+        _add_columns(engine)
     except (OSError, SQLAlchemyError) as error:
         engine.dispose()
         raise StoreError(f"database {path}: {error}; move it away or restore a backup") from error
     return engine
+
+
+def _add_columns(engine: Engine) -> None:
+    """Add the columns that a database of an earlier release lacks; all of them are nullable or have a default."""
+    with engine.begin() as connection:
+        for table in METADATA.sorted_tables:
+            known = {column["name"] for column in inspect(connection).get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in known:
+                    clause = CreateColumn(column).compile(dialect=engine.dialect)
+                    connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {clause}")

@@ -60,6 +60,8 @@ CALLS: Final = Table(
     Column("ring_ms", BigInteger, nullable=False),
     Column("talk_ms", BigInteger, nullable=False),
     Column("other_ms", BigInteger, nullable=False),
+    Column("hold_count", Integer, nullable=False, server_default="0"),
+    Column("hold_ms", BigInteger, nullable=False, server_default="0"),
     Column("post_dial_delay_ms", BigInteger),
     Column("result", Text, nullable=False),
     Column("reason", Text, nullable=False),
@@ -110,6 +112,8 @@ LEGS: Final = Table(
     Column("rtt_ms", Float),
     Column("mos", Float),
     Column("latched", Text),
+    Column("hold_count", Integer, nullable=False, server_default="0"),
+    Column("hold_ms", BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 

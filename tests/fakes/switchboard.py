@@ -377,7 +377,14 @@ class Switchboard:
         self.node.pump()
 
     def _catalogue(self) -> dict[str, ReadyFile]:
-        names = ("en/not-in-service", "en/welcome", "tones/us/busy", "tones/us/ringback", "tones/us/congestion")
+        names = (
+            "en/not-in-service",
+            "en/welcome",
+            "tones/us/busy",
+            "tones/us/ringback",
+            "tones/us/congestion",
+            "music/hold",
+        )
         ready = ReadyFile(path="/nowhere.raw", duration_ms=1000, frame_bytes=160, samples_per_frame=160, ptime_ms=20)
         return {f"{codec}/{name}": ready for codec in ("pcmu", "pcma") for name in names}
 

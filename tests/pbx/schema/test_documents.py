@@ -152,7 +152,7 @@ def test_unpack_raises_nothing_but_snapshot_error(data: bytes) -> None:
             "ext_rung: 25",
             "f.yaml:4: tenants[0].ext_rung: is no setting here (allowed: key | domain | own_address | status | "
             "digest_algorithms | internal_calls | ext_ring | external_ring | prompt_language | "
-            "country | extensions | numbers)",
+            "country | hold_source | max_calls | max_cps | max_duration | extensions | numbers)",
         ),
         (
             "ext_ring: 25",

@@ -1,0 +1,37 @@
+"""Hold: who holds a call hears nothing, who is held hears music (RFC 3264 §8.4, RFC 6337 §5.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pbx.events import LegHeld, LegResumed
+from pbx.leg import Leg, LegState
+
+if TYPE_CHECKING:
+    from pbx.session import Session
+
+_DEAF = ("recvonly", "inactive")
+"""Our directions towards a far end that does not listen: it said sendonly, inactive or the address 0.0.0.0."""
+
+
+def follow(session: Session, leg: Leg) -> None:
+    """A leg's exchange is complete: it may have put the call on hold by it, or taken it back."""
+    if leg.agreement is None or leg.state not in (LegState.UP, LegState.HELD):
+        return
+    holds = leg.agreement.direction in _DEAF
+    if holds == (leg.state is LegState.HELD):
+        return
+    call = session.call.id
+    if holds:
+        leg.state = LegState.HELD
+        session.node.journal.emit(LegHeld(call=call, leg=leg.id))
+    else:
+        leg.state = LegState.UP
+        session.node.journal.emit(LegResumed(call=call, leg=leg.id))
+    source = session.tenant.hold_source
+    leg.muted = holds and source != "device"
+    peer = leg.peer
+    if peer is None or peer is leg or peer.down:
+        return
+    music = session.node.sounds.music(peer.agreement) if holds and source == "music" else None
+    peer.player = music

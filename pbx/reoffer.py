@@ -1,0 +1,236 @@
+"""Re-offers: session descriptions that change a running call (RFC 3261 §14, RFC 3311), theirs and ours."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from media.offer_answer import CodecMismatch
+from media.sdp import Format, SdpError
+from pbx import hold, negotiation
+from pbx.leg import Leg, LegState
+from pbx.leg_end import LegEnd
+from pbx.reasons import Party, Reason
+from sip.commands import Respond, SendInDialog
+from sip.errors import LocalError
+from sip.events import RequestFailed, ResponseReceived
+from sip.offer_answer import Role
+
+if TYPE_CHECKING:
+    from pbx.session import Session
+
+# What the asking side may be told as it is: its offer did not suit the other side, or crossed another.
+_PASSED_ON = frozenset({415, 488, 491, 606})
+
+MISMATCH = LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65)
+
+RETRIES = 3
+"""How often an offer of ours that met another is made again."""
+
+
+def take_offer(session: Session, leg: Leg, tx: int, body: bytes, sdp: Role | None, invite: bool) -> None:
+    """Answer an INVITE or UPDATE within the dialog.
+
+    Where the codecs in use still fit, the other leg does not notice; where the offer leaves only others, it is asked
+    first, and its answer decides.
+    """
+    if leg.port is None or leg.local_sdp is None:
+        session.node.send(Respond(tx=tx, status=488))
+        return
+    if sdp is not Role.OFFER:
+        # RFC 3261 §14.2: an INVITE without offer gets ours in the 2xx; an empty UPDATE only refreshes.
+        leg.answer_due = invite
+        offer = negotiation.renew_offer(leg) if invite else b""
+        session.node.send(Respond(tx=tx, status=200, body=offer))
+        return
+    before = (leg.remote_sdp, leg.local_sdp, leg.agreement)
+    codecs = leg.codecs
+    if leg.agreement is not None and leg.peer is not None:
+        codecs = negotiation.agreed_names(leg.agreement)
+    try:
+        negotiation.read_offer(leg, body)
+        answer = negotiation.write_answer(leg, codecs)
+    except (SdpError, CodecMismatch) as error:
+        offer_sdp = leg.remote_sdp
+        leg.remote_sdp, leg.local_sdp, leg.agreement = before
+        fits = isinstance(error, CodecMismatch) and offer_sdp is not before[0] and offer_sdp is not None
+        if not (fits and _pass_on(session, leg, tx, body)):
+            session.node.send(Respond(tx=tx, status=488, headers=(negotiation.warning(error),)))
+        return
+    session.node.send(Respond(tx=tx, status=200, body=answer))
+    settled(session, leg)
+
+
+def take_late_answer(session: Session, leg: Leg, body: bytes, sdp: Role | None) -> None:
+    """The ACK of a 2xx that carried our offer brings the answer (RFC 3261 §13.3.1.4)."""
+    if not leg.answer_due:
+        if leg.peer is not None:
+            # It may have been promised one codec by early sound, and be talking to a phone that took another.
+            align(session, leg.peer)
+        return
+    leg.answer_due = False
+    if sdp is not Role.ANSWER:
+        session.hang_up(leg, MISMATCH)
+        return
+    try:
+        leg.early_sdp = b""
+        negotiation.take_answer(leg, body)
+    except (SdpError, CodecMismatch):
+        session.hang_up(leg, MISMATCH)
+        return
+    settled(session, leg)
+
+
+def settled(session: Session, leg: Leg) -> None:
+    """An exchange with a leg is complete: its port follows, and the other leg where it must."""
+    hold.follow(session, leg)
+    session.connect(leg)
+    align(session, leg)
+
+
+def align(session: Session, leg: Leg) -> None:
+    """Make the peer of a leg speak what the leg hears: it is offered anew what both can where it would not."""
+    peer = _live_peer(leg)
+    if peer is None or leg.agreement is None or peer.agreement is None:
+        return
+    heard = {form.name.lower() for form in leg.agreement.formats}
+    if all(form.name.lower() in heard for form in peer.agreement.formats):
+        return
+    assert leg.remote_sdp is not None
+    agreed = negotiation.agreed_names(leg.agreement)
+    formats = negotiation.offered_formats(leg.remote_sdp, tuple(name for name in agreed if name in peer.codecs))
+    _offer(session, peer, formats, 0)
+
+
+def _offer(session: Session, leg: Leg, formats: tuple[Format, ...], tries: int) -> None:
+    """Offer a leg these formats; made again a little later where it crosses an offer of the far end's."""
+    if leg.down:
+        return
+    before = leg.local_sdp
+    try:
+        body = negotiation.write_offer(leg, formats)
+        session.ask(
+            leg,
+            SendInDialog(usage=leg.usage, method="INVITE", body=body),
+            partial(_take_reply, session, leg, formats, tries),
+        )
+    except CodecMismatch:
+        session.hang_up(leg, MISMATCH)
+    except LocalError:
+        leg.local_sdp = before
+        _again(session, leg, formats, tries)
+
+
+def _again(session: Session, leg: Leg, formats: tuple[Format, ...], tries: int) -> None:
+    if tries < RETRIES:
+        # RFC 3261 §14.1: whoever owns the Call-ID waits longer, so that one of the two goes first.
+        rng = session.node.rng
+        delay_s = rng.uniform(0.0, 2.0) if leg.inbound else rng.uniform(2.1, 4.0)
+        session.alarm(delay_s, partial(_offer, session, leg, formats, tries + 1))
+    else:
+        session.node.log.warning("offer not taken", call=session.call.id, leg=leg.id, why="it crossed others each time")
+
+
+def _take_reply(
+    session: Session,
+    leg: Leg,
+    formats: tuple[Format, ...],
+    tries: int,
+    reply: ResponseReceived | RequestFailed,
+) -> None:
+    status = reply.status if isinstance(reply, RequestFailed) else reply.response.status
+    if status == 491:
+        _again(session, leg, formats, tries)
+        return
+    if _conclude(leg, reply):
+        hold.follow(session, leg)
+        session.connect(leg)
+        return
+    session.node.log.info("offer refused", call=session.call.id, leg=leg.id, status=status)
+    if leg.peer is None or _speak_alike(leg, leg.peer):
+        return
+    session.hang_up(leg, MISMATCH)
+
+
+def _speak_alike(a: Leg, b: Leg) -> bool:
+    if a.agreement is None or b.agreement is None:
+        return False
+    names = {form.name.lower() for form in a.agreement.formats}
+    return any(form.name.lower() in names for form in b.agreement.formats)
+
+
+def _conclude(leg: Leg, reply: ResponseReceived | RequestFailed) -> bool:
+    """Take a leg's answer to our offer; False, and all is as before, where it gave none that can be used."""
+    if isinstance(reply, RequestFailed) or reply.response.status >= 300 or reply.sdp is not Role.ANSWER:
+        return False
+    leg.early_sdp = b""
+    try:
+        negotiation.take_answer(leg, negotiation.body_of(reply.response))
+    except (SdpError, CodecMismatch):
+        return False
+    return True
+
+
+# -- end to end
+
+
+def _pass_on(session: Session, leg: Leg, tx: int, body: bytes) -> bool:
+    """Offer the peer what a leg now offers; its answer decides. False where there is no use in it."""
+    peer = _live_peer(leg)
+    if peer is None:
+        return False
+    offer = negotiation.parsed(body)
+    formats = negotiation.offered_formats(offer, tuple(name for name in leg.codecs if name in peer.codecs))
+    before = peer.local_sdp
+    try:
+        command = SendInDialog(usage=peer.usage, method="INVITE", body=negotiation.write_offer(peer, formats))
+        session.ask(peer, command, partial(_answer_after, session, leg, tx, body, peer, before))
+    except CodecMismatch:
+        return False
+    except LocalError:
+        # The peer asks for something itself at this moment.
+        peer.local_sdp = before
+        session.node.send(Respond(tx=tx, status=491))
+    return True
+
+
+def _answer_after(
+    session: Session,
+    leg: Leg,
+    tx: int,
+    body: bytes,
+    peer: Leg,
+    before: object,
+    reply: ResponseReceived | RequestFailed,
+) -> None:
+    """The peer has answered what was passed on: answer the leg that asked."""
+    if leg.down:
+        return
+    if not _conclude(peer, reply):
+        peer.local_sdp = before  # type: ignore[assignment]
+        status = reply.status if isinstance(reply, RequestFailed) else reply.response.status
+        session.node.send(Respond(tx=tx, status=status if status in _PASSED_ON else 488))
+        return
+    assert peer.agreement is not None
+    saved = (leg.remote_sdp, leg.local_sdp, leg.agreement)
+    try:
+        negotiation.read_offer(leg, body)
+        answer = negotiation.write_answer(leg, negotiation.agreed_names(peer.agreement))
+    except (SdpError, CodecMismatch) as error:
+        leg.remote_sdp, leg.local_sdp, leg.agreement = saved
+        session.node.send(Respond(tx=tx, status=488, headers=(negotiation.warning(error),)))
+        align(session, leg)
+        return
+    session.node.send(Respond(tx=tx, status=200, body=answer))
+    hold.follow(session, peer)
+    hold.follow(session, leg)
+    session.connect(leg)
+
+
+def _live_peer(leg: Leg) -> Leg | None:
+    """The other leg of an answered pair; an echo has none."""
+    peer = leg.peer
+    talking = (LegState.UP, LegState.HELD)
+    if peer is None or peer is leg or peer.state not in talking or leg.state not in talking:
+        return None
+    return peer
