@@ -12,16 +12,16 @@ _CREDENTIALS: Final = re.compile(
     rb"^((?:proxy-)?authorization[ \t]*:[ \t\r\n]*)(\S*)([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.IGNORECASE | re.MULTILINE
 )
 _PROOF: Final = re.compile(rb"\b((?:response|c?nonce)\s*=\s*)(\"[^\"]*\"?|[^,\s]*)", re.IGNORECASE)
-_MEDIA_KEY: Final = re.compile(rb"^(a=crypto:.*?inline:|a=ice-pwd:)[^\r\n|]*", re.IGNORECASE | re.MULTILINE)
+_MEDIA_KEY: Final = re.compile(rb"(inline:|^a=ice-pwd:)[^\s|;]*", re.IGNORECASE | re.MULTILINE)
 _CONTENT_TYPE: Final = re.compile(rb"^(?:content-type|c)[ \t]*:[ \t]*([^\s;]{1,80})", re.IGNORECASE | re.MULTILINE)
 
 
 def scrub(message: bytes) -> bytes:
     """A SIP message as the trace may keep it; one that has nothing to hide comes back as it is.
 
-    `response`, `nonce` and `cnonce` of credentials are masked (RFC 7616 §3.4), other credentials than Digest as a whole;
-    so are the keys of a session description (RFC 4568 §9.1, RFC 8839 §5.4). Any other body is left out: digits of an
-    INFO may be somebody's PIN, a MESSAGE is somebody's letter.
+    `response`, `nonce` and `cnonce` of credentials are masked (RFC 7616 §3.4), credentials that are not Digest as a
+    whole; so are the keys of a session description (RFC 4568 §9.1, RFC 8839 §5.4). Any other body is left out: digits
+    of an INFO may be somebody's PIN, a MESSAGE is somebody's letter.
     """
     lower = message.lower()
     end = message.find(b"\r\n\r\n")

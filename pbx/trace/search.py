@@ -36,13 +36,14 @@ def search(directory: Path, call_ids: Collection[str], since_ns: int, until_ns: 
 
     A file that goes away meanwhile (the ring turns) has no messages. Raises OSError for one that cannot be read.
     """
+    wanted = {one for one in call_ids if one}
     segments = segment_paths(directory)
     found: list[TracedMessage] = []
     for number, (began_ms, path) in enumerate(segments):
         ends_ms = segments[number + 1][0] if number + 1 < len(segments) else None
         if began_ms * 1_000_000 > until_ns or (ends_ms is not None and ends_ms * 1_000_000 < since_ns):
             continue
-        for message in _in_file(path, call_ids):
+        for message in _in_file(path, wanted):
             if since_ns <= message.at_ns <= until_ns:
                 found.append(message)
                 if len(found) > MOST_MESSAGES:
@@ -68,11 +69,11 @@ def _blocks_with(data: mmap.mmap, call_ids: Collection[str]) -> list[tuple[int, 
     chosen: set[int] = set()
     for call_id in call_ids:
         needle = call_id.encode("utf-8", "surrogateescape")
-        place = data.find(needle) if needle else -1
+        place = data.find(needle)
         while place >= 0:
             number = bisect_right(begins, place) - 1
-            if number < 0 or place >= places[number][1]:
-                break
-            chosen.add(number)
-            place = data.find(needle, places[number][1])
+            if number >= 0 and place < places[number][1]:
+                chosen.add(number)
+            number += 1
+            place = data.find(needle, begins[number]) if number < len(begins) else -1
     return [places[number] for number in sorted(chosen)]

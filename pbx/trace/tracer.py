@@ -65,17 +65,21 @@ class Tracer:
         """Write down what was taken so far; a disk that fails is told once, and never to the caller."""
         while self._writing is not None:
             await asyncio.wait([self._writing])
-        if self._rows:
-            self._pack()
-        if not self._blocks:
+        count, data = self.take()
+        if not count:
             return
-        blocks, self._blocks, self._block_bytes = self._blocks, [], 0
-        data = b"".join([block for _, block in blocks])
         now_ns = self._clock.wall_ns()
         writing = asyncio.get_running_loop().run_in_executor(None, self._ring.write, data, now_ns)
         self._writing = writing
-        writing.add_done_callback(lambda done: self._written(done, sum(count for count, _ in blocks)))
+        writing.add_done_callback(lambda done: self._written(done, count))
         await asyncio.wait([writing])
+
+    def take(self) -> tuple[int, bytes]:
+        """How many messages wait to be written, and their blocks; they are the caller's now."""
+        if self._rows:
+            self._pack()
+        blocks, self._blocks, self._block_bytes = self._blocks, [], 0
+        return sum(count for count, _ in blocks), b"".join([block for _, block in blocks])
 
     def _written(self, done: asyncio.Future[None], count: int) -> None:
         self._writing = None

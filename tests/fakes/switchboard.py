@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -20,16 +21,20 @@ from pbx.cdr import Cdr
 from pbx.configuration import Configuration
 from pbx.events import CallCreated
 from pbx.ingress import Ingress
+from pbx.ladder import Arrow, Party, draw
 from pbx.location import Location
 from pbx.node import Node
 from pbx.registrar import Registrar
 from pbx.snapshot import Snapshot
 from pbx.sounds import Sounds
+from pbx.trace.ring import TraceRing
+from pbx.trace.story import description, label
+from pbx.trace.tracer import Tracer
 from pbx.ulid import UlidFactory
 from sip.commands import Ack, Bye, Cancel, Command, Respond, SendInDialog, SendInvite, SendRequest
 from sip.digest import authorization, parse_challenge
 from sip.events import Event, InviteFailed, InviteReceived, ResolveNeeded, ResponseReceived
-from sip.flow import Address, Flow
+from sip.flow import Address, Flow, print_address
 from sip.stack import Stack
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.wire import counting_token
@@ -107,7 +112,7 @@ class Network:
         self._arrival = 0.0
         self._receivers: dict[Address, Callable[[bytes, Address], None]] = {}
         self.lose: Callable[[Address, Address, bytes], bool] = lambda source, to, data: False
-        self.ladder: list[str] = []
+        self.carried: list[tuple[float, Address, Address, bytes, bool]] = []
         self.names: dict[Address, str] = {}
 
     def attach(self, address: Address, name: str, receive: Callable[[bytes, Address], None]) -> None:
@@ -119,13 +124,28 @@ class Network:
 
     def carry(self, data: bytes, source: Address, to: Address) -> None:
         lost = self.lose(source, to, data) or to not in self._receivers
-        line = data.split(b"\r\n", 1)[0].decode("utf-8", "replace")
-        a, b = self.names.get(source, str(source)), self.names.get(to, str(to))
-        self.ladder.append(f"{self._loop.time():9.3f}  {a:>8} -> {b:<8} {line}{' (lost)' if lost else ''}")
+        self.carried.append((self._loop.time(), source, to, data, lost))
         if not lost:
             # In order: a loop may run timers of one moment in any.
             self._arrival = max(self._loop.time() + WIRE_DELAY_S, self._arrival + 1e-7)
             self._loop.call_at(self._arrival, self._deliver, data, source, to)
+
+    def ladder(self) -> str:
+        """All that was carried."""
+        ends = [end for _, source, to, _, _ in self.carried for end in (source, to)]
+        columns = {address: number for number, address in enumerate(dict.fromkeys((*self.names, *ends)))}
+        parties = [Party(name=self.names.get(one, "nobody"), where=print_address(one)) for one in columns]
+        rows = [
+            Arrow(
+                at_s=at_s,
+                source=columns[source],
+                target=columns[to],
+                label=label(data),
+                note=", ".join([*(["lost"] if lost else []), *description(data)]),
+            )
+            for at_s, source, to, data, lost in self.carried
+        ]
+        return "\n".join(draw(parties, rows))
 
     def _deliver(self, data: bytes, source: Address, to: Address) -> None:
         receive = self._receivers.get(to)
@@ -342,6 +362,7 @@ class Switchboard:
         self.clock = VirtualClock(self.loop)
         self.journal = MemoryJournal(self.clock)
         self.network = Network(self.loop)
+        self.tracer = Tracer(TraceRing(Path("/nowhere"), size_bytes=0, age_s=0), self.clock)
         self.location = Location(self.journal)
         self.configuration = Configuration(snapshot)
         rng = random.Random(1)
@@ -354,6 +375,7 @@ class Switchboard:
             rng=rng,
             sounds=Sounds(self._catalogue()),
             location=self.location,
+            trace=self.tracer.message,
         )
         authenticator = Authenticator(secret=b"0123456789abcdef", clock=self.clock, journal=self.journal)
         self.media = FakeMedia(self.node.on_media, ports)
@@ -425,4 +447,4 @@ class Switchboard:
             assert all(leg.state == "down" and leg.reason is not None for leg in record.legs), f"{record}\n{self}"
 
     def __str__(self) -> str:
-        return "\n".join(self.network.ladder)
+        return self.network.ladder()

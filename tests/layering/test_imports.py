@@ -57,6 +57,7 @@ MAY_TOUCH_THE_WORLD: dict[str, frozenset[str]] = {
             "pbx/node.py",
             "pbx/session.py",
             "pbx/supervisor.py",
+            "pbx/trace/tracer.py",
             "pbx/ulid.py",
         }
     ),
