@@ -34,6 +34,7 @@ from pbx.journal import Journal
 from pbx.keepalive import Keepalive
 from pbx.location import Location, restored_binding
 from pbx.logs import set_up_logs
+from pbx.loop_lag import LoopLag
 from pbx.node import Node
 from pbx.parent import end_with_parent
 from pbx.records.client import RecordsClient, RecordsError
@@ -44,6 +45,8 @@ from pbx.sounds import CODECS, Sounds
 from pbx.spool import SpoolError, SpoolWriter
 from pbx.spool.floor import last_seq
 from pbx.token import TokenSource
+from pbx.trace.ring import TraceRing
+from pbx.trace.tracer import Tracer
 from pbx.ulid import UlidFactory
 from sip.core import StackSettings
 from sip.timers import Timing
@@ -55,6 +58,8 @@ DEMO = ROOT / "examples" / "demo.yaml"
 NODE = os.uname().nodename
 SYNC_S = 0.1
 SWEEP_S = 1.0
+TRACE_S = 0.1
+TRACE_AGE_S = 72 * 3600.0
 FEW_CALLS = 10
 FORGET_SLACK_S = 0.25
 EXIT_CONFIG = 78
@@ -74,6 +79,7 @@ class Server:
         self._boot = secrets.token_hex(8)
         self._log = structlog.get_logger("pbx")
         self._collector = Collector()
+        self._tracer: Tracer | None = None
 
     async def start(self) -> bool:
         """Bring everything up; False where the configuration has errors, which have been printed."""
@@ -91,6 +97,11 @@ class Server:
         # First of all: what an earlier process left open is closed in the records by this event.
         self._journal.emit(NodeStarted(node=NODE, boot=self._boot, version=VERSION))
         self._journal.flush()
+        self._loop_lag = LoopLag(loop, self._clock.now)
+        self._loop_lag.start()
+        if settings.trace.size_mb:
+            ring = TraceRing(data / "trace", size_bytes=settings.trace.size_mb << 20, age_s=TRACE_AGE_S)
+            self._tracer = Tracer(ring, self._clock)
         self._records = RecordsClient(data)
         await self._records.start()
         snapshot = await self._compile()
@@ -111,6 +122,8 @@ class Server:
             loop.create_task(self._every(SYNC_S, self._sync), name="spool sync"),
             loop.create_task(self._every(SWEEP_S, self._sweep), name="sweep"),
         ]
+        if self._tracer is not None:
+            self._tasks.append(loop.create_task(self._every(TRACE_S, self._tracer.flush), name="trace"))
         self._collector.start()
         print(banner(settings, snapshot, [one.address for one in self._transports.listeners], self._media.capacity()))
         if self._media.capacity() < FEW_CALLS:
@@ -156,6 +169,7 @@ class Server:
             stack_settings=StackSettings(
                 public_host=public, timing=Timing(slack_s=FORGET_SLACK_S), supported=("path",)
             ),
+            trace=None if self._tracer is None else self._tracer.message,
             media_host=settings.media.public_address or public,
             media_address_v6=self._media_address_v6(),
         )
@@ -236,6 +250,9 @@ class Server:
         self._journal.flush()
         self._journal.sync()
         self._transports.close()
+        self._loop_lag.stop()
+        if self._tracer is not None:
+            await self._tracer.close()
         await self._records.stop()
         self._journal.close()
 

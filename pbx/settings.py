@@ -64,6 +64,22 @@ class RecordsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """Where health and metrics are served; port 0 takes any free one. The API is on the control socket."""
+
+    enabled: bool = True
+    listen: str = "127.0.0.1"
+    port: int = 8080
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceSettings:
+    """How much of the disk the trace of SIP messages may take; 0 = no trace."""
+
+    size_mb: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All sections."""
 
@@ -72,6 +88,8 @@ class Settings:
     data: DataSettings = field(default_factory=DataSettings)
     log: LogSettings = field(default_factory=LogSettings)
     records: RecordsSettings = field(default_factory=RecordsSettings)
+    http: HttpSettings = field(default_factory=HttpSettings)
+    trace: TraceSettings = field(default_factory=TraceSettings)
 
 
 SECTIONS: Final[dict[str, type[Any]]] = {
@@ -80,6 +98,8 @@ SECTIONS: Final[dict[str, type[Any]]] = {
     "data": DataSettings,
     "log": LogSettings,
     "records": RecordsSettings,
+    "http": HttpSettings,
+    "trace": TraceSettings,
 }
 
 
@@ -200,6 +220,13 @@ def _whole(raw: Any) -> int:
     return raw
 
 
+def _switch(raw: Any) -> bool:
+    word = str(raw).strip().lower()
+    if word not in ("true", "false"):
+        raise TypeError(f"{raw!r} is neither true nor false")
+    return word == "true"
+
+
 def _list(raw: Any) -> tuple[str, ...]:
     items = [item.strip() for item in raw.split(",")] if isinstance(raw, str) else raw
     if not isinstance(items, list) or not items:
@@ -211,6 +238,7 @@ _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     str: _text,
     str | None: lambda raw: _text(raw) or None,
     int: _whole,
+    bool: _switch,
     tuple[str, ...]: _list,
     Path: lambda raw: Path(_text(raw)),
 }
@@ -243,6 +271,22 @@ def _address(value: str | None) -> str | None:
     return value
 
 
+def _loopback(value: str) -> str:
+    _address(value)
+    if not ip_address(value).is_loopback:
+        raise ValueError(
+            f"{value!r} is not a loopback address (allowed: 127.0.0.1, ::1): metrics would be open to everybody; "
+            "let a proxy on this machine pass them on"
+        )
+    return value
+
+
+def _trace_size(value: int) -> int:
+    if value and not 16 <= value <= 1 << 20:
+        raise ValueError(f"{value} is neither 0 (no trace) nor within 16-{1 << 20}")
+    return value
+
+
 def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         _address(value)
@@ -262,4 +306,7 @@ _CHECKS: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
     ("log", "level"): _one_of("debug", "info", "warning", "error"),
     ("log", "format"): _one_of("text", "json"),
     ("records", "segment_mb"): _within(1, 1024),
+    ("http", "listen"): _loopback,
+    ("http", "port"): _within(0, 65535),
+    ("trace", "size_mb"): _trace_size,
 }

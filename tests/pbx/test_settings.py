@@ -33,6 +33,11 @@ def test_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert (settings.log.level, settings.log.format) == ("debug", "json")
 
 
+def test_switches() -> None:
+    assert load_settings(None, {"CORDBOARD_HTTP_ENABLED": "False"}).http.enabled is False
+    assert load_settings(None, {"CORDBOARD_HTTP_ENABLED": "true", "CORDBOARD_TRACE_SIZE_MB": "0"}).http.enabled is True
+
+
 def test_lists_in_the_environment_have_commas() -> None:
     settings = load_settings(None, {"CORDBOARD_SIP_LISTEN": "127.0.0.1, 192.0.2.1"})
     assert settings.sip.listen == ("127.0.0.1", "192.0.2.1")
@@ -53,7 +58,7 @@ def test_references_are_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[spi]\n", "FILE: there is no section 'spi' (allowed: sip | media | data | log | records)"),
+        ("[spi]\n", "FILE: there is no section 'spi' (allowed: sip | media | data | log | records | http | trace)"),
         ("sip = 1\n", "FILE: sip must be a section: write [sip]"),
         (
             "[sip]\nport = 1\n",
@@ -72,6 +77,13 @@ def test_references_are_followed(tmp_path: Path) -> None:
             "[media]\nport_min = 2000\nport_max = 2000\n",
             "FILE: media.port_min: port_min is not below port_max (2000)",
         ),
+        (
+            "[http]\nlisten = '0.0.0.0'\n",
+            "FILE: http.listen: '0.0.0.0' is not a loopback address (allowed: 127.0.0.1, ::1): metrics would be open to "
+            "everybody; let a proxy on this machine pass them on",
+        ),
+        ("[http]\nenabled = 1\n", "FILE: http.enabled: 1 is neither true nor false"),
+        ("[trace]\nsize_mb = 1\n", "FILE: trace.size_mb: 1 is neither 0 (no trace) nor within 16-1048576"),
         ("[data]\ndirectory = 'env:NOWHERE'\n", "FILE: data.directory: the environment has no variable 'NOWHERE'"),
     ],
 )
