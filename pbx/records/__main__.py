@@ -21,6 +21,7 @@ from pbx.store import StoreError, open_engine
 
 DATABASE: Final = "cordboard.db"
 SPOOL: Final = "spool"
+TRACE: Final = "trace"
 _LOCK_WAIT_S: Final = 30.0
 EXIT_LOCKED: Final = 75  # EX_TEMPFAIL of sysexits.h
 EXIT_CONFIG: Final = 78  # EX_CONFIG
@@ -46,7 +47,7 @@ async def serve(data: Path, channel: socket.socket) -> None:
     engine = open_engine(data / DATABASE)
     try:
         reader, writer = await asyncio.open_unix_connection(sock=channel)
-        await RecordsServer(engine, data / SPOOL, reader, writer).run()
+        await RecordsServer(engine, data / SPOOL, data / TRACE, reader, writer).run()
     finally:
         engine.dispose()
 

@@ -19,7 +19,7 @@ from pbx.cdr import Cdr
 from pbx.config_error import ConfigError
 from pbx.events import Envelope, RegistrationChanged, decode
 from pbx.records.frames import FrameError, pack_frame, read_frame
-from pbx.records.messages import RecordsStatus, cdr_from_wire
+from pbx.records.messages import Explanation, RecordsStatus, cdr_from_wire
 from pbx.snapshot import Snapshot
 
 _FIRST_BACKOFF_S: Final = 0.1
@@ -111,6 +111,15 @@ class RecordsClient:
     async def events(self, call: str) -> list[Envelope]:
         """All events of a call in order."""
         return [decode(payload) for payload in await self._ask("events", call)]
+
+    async def find_calls(self, prefix: str, limit: int) -> list[str]:
+        """Ids of calls that begin with `prefix`, newest first, whether they are over or not."""
+        return [str(one) for one in await self._ask("find_calls", prefix, limit)]
+
+    async def explain(self, call: str, *, messages: bool) -> Explanation | None:
+        """The course of a call, its messages too where they are asked for; None for one that is not known."""
+        answer = await self._ask("explain", call, messages)
+        return None if answer is None else Explanation.from_wire(answer)
 
     async def caught_up(self, seq: int) -> int:
         """Wait until event `seq` (flushed to the spool) is committed; returns the last committed one."""

@@ -27,6 +27,35 @@ class RecordsStatus:
     error: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedText:
+    """One SIP message of the trace, to be read by people; `at` is UTC, `way` in or out."""
+
+    at: str
+    way: str
+    transport: str
+    local: str
+    remote: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """The course of a call: the lines of its ladder, and its messages; `cut`: some were too many."""
+
+    ladder: tuple[str, ...]
+    messages: tuple[TracedText, ...]
+    cut: bool
+
+    @classmethod
+    def from_wire(cls, wire: list[Any]) -> Explanation:
+        """Read what `pbx.records.explain` gave."""
+        ladder, rows, cut = wire
+        names = TracedText.__slots__
+        messages = tuple(TracedText(**dict(zip(names, row, strict=True))) for row in rows)
+        return cls(ladder=tuple(ladder), messages=messages, cut=cut)
+
+
 def cdr_to_wire(cdr: Cdr) -> list[Any]:
     """A call record as plain data."""
     return [list(_call_row(cdr)), [list(_leg_row(leg)) for leg in cdr.legs]]

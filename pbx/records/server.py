@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 
 from pbx.events import encode
+from pbx.records.explain import explain
 from pbx.records.frames import FrameError, pack_frame, read_frame
 from pbx.records.ingest import Ingest, IngestError
 from pbx.records.messages import RecordsStatus, cdr_to_wire
@@ -33,6 +34,7 @@ class RecordsServer:
         self,
         engine: Engine,
         spool: Path,
+        trace: Path,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         now_ns: Callable[[], int] = time.time_ns,
@@ -40,6 +42,7 @@ class RecordsServer:
         self._engine = engine
         self._history = History(engine)
         self._ingest = Ingest(self._history, spool)
+        self._trace = trace
         self._reader = reader
         self._writer = writer
         self._now_ns = now_ns
@@ -149,6 +152,25 @@ class RecordsServer:
 
         return await asyncio.to_thread(read)
 
+    async def _find_calls(self, prefix: str, limit: int) -> list[str]:
+        await self._step_all()
+
+        def read() -> list[str]:
+            with HistoryReader(self._engine) as history:
+                return history.find_calls(prefix, limit)
+
+        return await asyncio.to_thread(read)
+
+    async def _explain(self, call: str, messages: bool) -> list[Any] | None:
+        await self._step_all()
+
+        def read() -> list[Any] | None:
+            with HistoryReader(self._engine) as history:
+                events = history.call_events(call)
+            return explain(events, self._trace, messages=messages) if events else None
+
+        return await asyncio.to_thread(read)
+
     async def _caught_up(self, seq: int) -> int:
         while self._ingest.seq < seq:
             if not self._step():
@@ -184,6 +206,8 @@ REQUESTS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
     "caught_up": RecordsServer._caught_up,
     "compile": RecordsServer._compile,
     "events": RecordsServer._events,
+    "explain": RecordsServer._explain,
+    "find_calls": RecordsServer._find_calls,
     "prepare": RecordsServer._prepare,
     "status": RecordsServer._status,
 }

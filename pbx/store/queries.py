@@ -84,6 +84,13 @@ class HistoryReader:
         query = select(EVENTS.c.payload).where(EVENTS.c.call == call).order_by(EVENTS.c.seq)
         return [decode(row.payload) for row in self._rows(query)]
 
+    def find_calls(self, prefix: str, limit: int) -> list[str]:
+        """Ids of calls that begin so, newest first, whether they are over or not."""
+        # "[" follows "Z", the last letter of an id.
+        begins = and_(EVENTS.c.call >= prefix, EVENTS.c.call < f"{prefix}[")
+        query = select(EVENTS.c.call).distinct().where(begins).order_by(EVENTS.c.call.desc()).limit(limit)
+        return [row.call for row in self._rows(query)]
+
     def boot_before(self, seq: int) -> str | None:
         """Name of the node whose start is the last before event `seq`."""
         query = select(BOOTS.c.node).where(BOOTS.c.seq < seq).order_by(BOOTS.c.seq.desc()).limit(1)

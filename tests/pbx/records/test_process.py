@@ -12,9 +12,12 @@ import pytest
 
 from media.ready_file import ReadyFile
 from pbx.config_error import ConfigError
+from pbx.events import CallCreated, LegStarted
 from pbx.records.client import RecordsClient, RecordsError
 from pbx.schema.compile import compile_files
 from pbx.spool import SpoolWriter
+from pbx.trace.block import pack_block
+from pbx.trace.ring import TraceRing
 from tests.fakes.call_log import START_NS, call_log, registration
 from tests.pbx.records.test_ingest import expected_bindings, expected_cdrs
 
@@ -53,6 +56,47 @@ def test_records_answer_and_survive_sigkill(tmp_path: Path) -> None:
         assert await client.calls(1) == [newest]
         assert await client.calls(call=newest.call_id) == [newest]
         assert (await client.events(newest.call_id))[0].event.type == "call.created"
+        await client.stop()
+        writer.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_call_is_found_and_explained(tmp_path: Path) -> None:
+    log = call_log(Random(5), 20, boots=1)
+    ids = sorted({event.call for event, _ in log if isinstance(event, CallCreated)})
+    started = next(event for event, _ in log if isinstance(event, LegStarted) and event.call == ids[-1])
+    at_ns = next(at_ns for event, at_ns in log if event is started)
+    message = f"INVITE sip:x SIP/2.0\r\nCall-ID: {started.sip_call_id}\r\nCSeq: 1 INVITE\r\n\r\n".encode()
+    row = (0.0, True, "UDP", "10.0.0.1", 5060, "10.0.0.11", 5060, message)
+
+    async def scenario() -> None:
+        client = RecordsClient(tmp_path)
+        await client.start()
+        writer = SpoolWriter(tmp_path / "spool")
+        for event, event_at_ns in log:
+            writer.append(event, event_at_ns)
+        writer.flush()
+        assert await client.find_calls("", 1) == ids[-1:]
+        assert await client.find_calls("", 100) == ids[::-1]
+        assert await client.find_calls(ids[3], 2) == [ids[3]]
+        assert await client.find_calls("NONE", 2) == []
+        assert await client.explain("NONE", messages=True) is None
+        bare = await client.explain(ids[-1], messages=True)
+        assert bare is not None
+        assert "No message of this call is in the trace" in bare.ladder[-1]
+        TraceRing(tmp_path / "trace", size_bytes=1 << 20, age_s=60).write(pack_block(at_ns, [row]), at_ns)
+        short = await client.explain(ids[-1], messages=False)
+        assert short is not None
+        assert any("-- INVITE (1) ---" in line for line in short.ladder)
+        assert (short.messages, short.cut) == ((), False)
+        full = await client.explain(ids[-1], messages=True)
+        assert full is not None
+        assert full.ladder == short.ladder
+        (told,) = full.messages
+        assert (told.way, told.transport, told.local, told.remote) == ("in", "UDP", "10.0.0.1:5060", "10.0.0.11:5060")
+        assert told.text == message.decode()
+        assert told.at.startswith("2026-")
         await client.stop()
         writer.close()
 
