@@ -19,15 +19,23 @@ from sip.events import (
     DialogRequest,
     InviteCancelled,
     InviteFailed,
+    PrackMissing,
+    PrackReceived,
+    RefreshDue,
     ReinviteReceived,
     RequestFailed,
     ResponseReceived,
+    SessionExpired,
     UpdateReceived,
 )
 from sip.message import Request
 
 if TYPE_CHECKING:
     from pbx.session import Session
+
+_NO_PRACK = LegEnd(reason=Reason.CARRIER_ERROR, party=Party.SYSTEM, status=504, q850=102)
+# RFC 4028 §10: the far end has gone without a word.
+_EXPIRED = LegEnd(reason=Reason.CARRIER_ERROR, party=Party.SYSTEM, status=408, text="Session Expired", q850=102)
 
 
 def attend(session: Session, leg: Leg, signal: SipSignal) -> bool:
@@ -52,6 +60,17 @@ def attend(session: Session, leg: Leg, signal: SipSignal) -> bool:
             body = negotiation.body_of(request)
             reoffer.take_offer(session, leg, tx, body, sdp, isinstance(event, ReinviteReceived))
             return True
+        case PrackReceived(_, tx, request, sdp):
+            if tx:
+                reoffer.take_offer(session, leg, tx, negotiation.body_of(request), sdp, False)
+            return True
+        case PrackMissing():
+            session.leg_down(leg, _NO_PRACK)
+        case RefreshDue(_, updates):
+            reoffer.refresh(session, leg, updates)
+            return True
+        case SessionExpired():
+            session.hang_up(leg, _EXPIRED)
         case DialogRequest(_, tx, request):
             _answer_request(session, tx, request)
             return True

@@ -48,7 +48,7 @@ from pbx.token import TokenSource
 from pbx.trace.ring import TraceRing
 from pbx.trace.tracer import Tracer
 from pbx.ulid import UlidFactory
-from sip.core import StackSettings
+from sip.core import EXTENSIONS, StackSettings
 from sip.timers import Timing
 from sip.transport import Transports
 
@@ -167,7 +167,7 @@ class Server:
             sounds=sounds,
             location=self._location,
             stack_settings=StackSettings(
-                public_host=public, timing=Timing(slack_s=FORGET_SLACK_S), supported=("path",)
+                public_host=public, timing=Timing(slack_s=FORGET_SLACK_S), supported=("path", *EXTENSIONS)
             ),
             trace=None if self._tracer is None else self._tracer.message,
             media_host=settings.media.public_address or public,

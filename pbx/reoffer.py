@@ -24,6 +24,11 @@ _PASSED_ON = frozenset({415, 488, 491, 606})
 
 MISMATCH = LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65)
 
+# A far end that announced UPDATE and does not serve it after all.
+_NO_UPDATE = frozenset({405, 501})
+_LATER = frozenset({491, 500})
+_REFRESH_RETRY_S = 5.0
+
 RETRIES = 3
 """How often an offer of ours that met another is made again."""
 
@@ -169,6 +174,35 @@ def _conclude(leg: Leg, reply: ResponseReceived | RequestFailed) -> bool:
     except (SdpError, CodecMismatch):
         return False
     return True
+
+
+# -- refreshes
+
+
+def refresh(session: Session, leg: Leg, updates: bool) -> None:
+    """Refresh the session with a leg (RFC 4028 §7.4): nothing changes, the description stays the same."""
+    if leg.local_sdp is None:
+        return
+    body = b"" if updates else leg.local_sdp.encode()
+    command = SendInDialog(usage=leg.usage, method="UPDATE" if updates else "INVITE", body=body)
+    try:
+        session.ask(leg, command, partial(_refreshed, session, leg, updates))
+    except LocalError:
+        # Another exchange is under way; if that does not refresh the session, this will.
+        session.alarm(_REFRESH_RETRY_S, partial(refresh, session, leg, updates))
+
+
+def _refreshed(session: Session, leg: Leg, updates: bool, reply: ResponseReceived | RequestFailed) -> None:
+    status = reply.status if isinstance(reply, RequestFailed) else reply.response.status
+    if updates:
+        if status in _NO_UPDATE:
+            refresh(session, leg, False)
+        elif status in _LATER:
+            session.alarm(_REFRESH_RETRY_S, partial(refresh, session, leg, updates))
+    elif status in _LATER:
+        session.alarm(_REFRESH_RETRY_S, partial(refresh, session, leg, updates))
+    elif _conclude(leg, reply):
+        settled(session, leg)
 
 
 # -- end to end

@@ -53,6 +53,15 @@ class Ack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prack:
+    """Acknowledge a reliable response that carried an offer (RFC 3262 §5); `early` is that of `InviteProgress`."""
+
+    usage: int
+    early: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
     """Give up an INVITE of ours. The usage is over for its user: whatever comes later, the stack deals with."""
 
@@ -95,4 +104,4 @@ class SendRequest:
     cseq: int = 1
 
 
-Command = SendInvite | Respond | Ack | Cancel | Bye | SendInDialog | SendRequest
+Command = SendInvite | Respond | Ack | Prack | Cancel | Bye | SendInDialog | SendRequest

@@ -18,7 +18,9 @@ from sip.uri import print_user
 from sip.usage import InviteUsage, Phase, ServedRequest
 from sip.via import MAGIC_COOKIE
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK, REGISTER"
+EXTENSIONS = ("100rel", "timer")
+"""Option tags that the stack itself serves."""
 ACCEPT = "application/sdp"
 
 Trace = Callable[[float, str, Flow, bytes], None]
@@ -31,7 +33,9 @@ class StackSettings:
 
     product: str = "Cordboard"
     supported: tuple[str, ...] = ()
-    """Option tags that a peer may require (RFC 3261 §8.2.2.3)."""
+    """Option tags that a peer may require (RFC 3261 §8.2.2.3), of EXTENSIONS and what the user serves."""
+    session_expires_s: int = 1800
+    """The interval of sessions (RFC 4028) where "timer" is supported; 0 runs none."""
     timing: Timing = field(default_factory=Timing)
     public_host: str | None = None
     max_routes: int = 10_000
@@ -149,6 +153,10 @@ class Core:
             self.layer.limit(usage.reinvite.tx, self.now)
         if usage.accepted is not None and usage.accepted.timer is not None:
             usage.accepted.timer.cancel()
+        if usage.reliable is not None:
+            usage.reliable.stop()
+        if usage.session_timer is not None:
+            usage.session_timer.stop()
         usage.accepted = None
         for dialog in usage.earlies.values():
             self.leave(dialog, usage)

@@ -33,8 +33,10 @@ class Dialog:
         "local_cseq",
         "local_tag",
         "pinned",
+        "prack_due",
         "remote",
         "remote_cseq",
+        "remote_rseq",
         "remote_tag",
         "route_set",
         "target",
@@ -72,6 +74,10 @@ class Dialog:
         self.contact_user = contact_user
         self.exchange = exchange
         self.confirmed = False
+        self.remote_rseq: int | None = None
+        """The number of the far end's latest reliable response (RFC 3262 §4)."""
+        self.prack_due: tuple[int, int] | None = None
+        """RSeq and CSeq of one whose offer awaits the user's answer."""
         self.usages: set[int] = set()
 
     @property

@@ -69,6 +69,41 @@ class UpdateReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class PrackReceived:
+    """A PRACK (RFC 3262) whose description matters: an offer is answered with `Respond(tx=…)`.
+
+    Where it brings the answer to an offer of ours, `tx` is 0: the stack has said 200.
+    """
+
+    usage: int
+    tx: int
+    request: Request
+    sdp: Role
+
+
+@dataclass(frozen=True, slots=True)
+class PrackMissing:
+    """A reliable response of ours was not acknowledged for 64·T1; the stack refused the INVITE with 504."""
+
+    usage: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshDue:
+    """The session is to be refreshed (RFC 4028 §10): by an UPDATE where the far end takes it, else a re-INVITE."""
+
+    usage: int
+    updates: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionExpired:
+    """The session was not refreshed in time. The user ends the usage with `Bye`."""
+
+    usage: int
+
+
+@dataclass(frozen=True, slots=True)
 class DialogRequest:
     """Another request within the dialog (INFO, OPTIONS, MESSAGE, …): answer it with `Respond(tx=…)`."""
 
@@ -166,6 +201,10 @@ Event = (
     | AckMissing
     | ReinviteReceived
     | UpdateReceived
+    | PrackReceived
+    | PrackMissing
+    | RefreshDue
+    | SessionExpired
     | DialogRequest
     | ByeReceived
     | InviteProgress

@@ -50,6 +50,16 @@ class Message:
             error.request = self if isinstance(self, Request) else None
             raise
 
+    def supports(self, tag: str) -> bool:
+        """Whether Supported or Require names an option tag (RFC 3261 §20.37); a garbled field names none."""
+        headers = self.headers
+        if "supported" not in headers and "require" not in headers:
+            return False
+        try:
+            return tag in self.supported or tag in self.require
+        except MalformedHeader:
+            return False
+
     def check(self) -> None:
         """Parse every field that the stack acts on, so that none of them can raise later."""
         headers = self.headers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from zlib import crc32
 
-from sip.commands import Ack, Bye, Cancel, Command, Respond, SendInDialog, SendInvite, SendRequest
+from sip.commands import Ack, Bye, Cancel, Command, Prack, Respond, SendInDialog, SendInvite, SendRequest
 from sip.core import REASONS, Core, StackSettings, Trace
 from sip.errors import MalformedHeader, MalformedMessage
 from sip.events import Event
@@ -132,7 +132,10 @@ class Stack:
             case SendInvite():
                 return self._client.invite(command, now)
             case Bye():
-                self._client.bye(command, now)
+                if not self._server.withdraw(command, now):
+                    self._client.bye(command, now)
+            case Prack():
+                self._client.prack(command, now)
             case Cancel():
                 self._client.cancel(command, now)
             case Ack():

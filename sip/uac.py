@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sip.body import UnsupportedBody, session_description
-from sip.commands import SDP, Ack, Bye, Cancel, SendInDialog, SendInvite, SendRequest
-from sip.core import ALLOW, Core
+from sip.commands import SDP, Ack, Bye, Cancel, HeaderPairs, Prack, SendInDialog, SendInvite, SendRequest
+from sip.core import ALLOW, EXTENSIONS, Core
 from sip.dialog import Dialog, calling_dialog
 from sip.errors import LocalError, MalformedHeader
 from sip.events import (
@@ -19,6 +19,8 @@ from sip.flow import Flow
 from sip.headers import Headers
 from sip.message import Request, Response
 from sip.offer_answer import Carrier, Role
+from sip.reliable import is_next, reliable_number
+from sip.session_timer import SessionTimers
 from sip.transaction import State, Transaction
 from sip.uri import parse_uri
 from sip.usage import ClientRequest, InviteUsage, Phase
@@ -34,6 +36,7 @@ class UserAgentClient:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.session_timers = SessionTimers(core)
 
     # -- requests out
 
@@ -44,7 +47,7 @@ class UserAgentClient:
         headers = _opening_headers(command.max_forwards, command.from_, command.to, tag, call_id)
         headers.add("cseq", "1 INVITE")
         headers.add("allow", ALLOW)
-        for name, value in command.headers:
+        for name, value in (*self._extensions(), *command.headers):
             headers.add(name, value)
         if command.body:
             headers.add("content-type", SDP)
@@ -65,6 +68,11 @@ class UserAgentClient:
 
         core.with_flow(command.target, now, start)
         return usage.ident
+
+    def _extensions(self) -> HeaderPairs:
+        """What an INVITE of ours says of 100rel and session timers."""
+        tags = ", ".join(tag for tag in EXTENSIONS if tag in self._core.settings.supported)
+        return (("supported", tags), *self.session_timers.opening()) if tags else ()
 
     def request(self, command: SendRequest, now: float) -> int:
         core = self._core
@@ -98,7 +106,8 @@ class UserAgentClient:
             dialog.exchange.send(Carrier.UPDATE, has_sdp)
             owner.carrier = Carrier.UPDATE_OK
         request = dialog.request(command.method)
-        for name, value in command.headers:
+        extra = self.session_timers.within(usage) if owner.carrier is not None else ()
+        for name, value in (*extra, *command.headers):
             request.headers.add(name, value)
         if command.body:
             request.headers.add("content-type", command.content_type)
@@ -146,6 +155,27 @@ class UserAgentClient:
         # RFC 3261 §9.1: only after a provisional answer; the first one to come sends it then.
         if usage.tx is not None and usage.tx.state is State.PROCEEDING:
             self._send_cancel(usage, usage.tx, now)
+
+    def prack(self, command: Prack, now: float) -> None:
+        usage = self._core.usages.get(command.usage)
+        dialog = usage.earlies.get(command.early) if usage is not None else None
+        if usage is None or dialog is None or usage.cancelled:
+            return
+        if dialog.prack_due is None:
+            raise LocalError(f"usage {command.usage} has no reliable response with an offer to acknowledge")
+        dialog.exchange.send(Carrier.PRACK, bool(command.body))
+        rseq, cseq = dialog.prack_due
+        dialog.prack_due = None
+        self._send_prack(dialog, rseq, cseq, command.body, now)
+
+    def _send_prack(self, dialog: Dialog, rseq: int, cseq: int, body: bytes, now: float) -> None:
+        request = dialog.request("PRACK")
+        request.headers.add("rack", f"{rseq} {cseq} INVITE")
+        if body:
+            request.headers.add("content-type", SDP)
+            request.body = body
+        owner = ClientRequest(ident=self._core.layer.new_ident(), method="PRACK", usage=None, silent=True)
+        self._start(request, owner, dialog.next_hop(), None, now)
 
     def acknowledge(self, command: Ack, now: float) -> None:
         usage = self._core.usages.get(command.usage)
@@ -231,8 +261,31 @@ class UserAgentClient:
             self._on_progress(usage, tx, response, now)
         elif status < 300:
             self._on_accepted(usage, tx, response, now)
-        else:
+        elif status != 422 or not self._ask_for_longer(usage, tx, response, now):
             self._fail_invite(usage, status, response, f"{status} {response.reason}")
+
+    def _ask_for_longer(self, usage: InviteUsage, tx: Transaction, response: Response, now: float) -> bool:
+        """RFC 4028 §7.4: the INVITE again, with the session interval that the far end demands; once."""
+        before = usage.request.headers.get("session-expires")
+        least_s = self.session_timers.demanded(response)
+        if usage.cancelled or usage.phase is not Phase.INVITING or before is None or least_s is None:
+            return False
+        if usage.request.cseq.number > 1:
+            return False
+        for dialog in usage.earlies.values():
+            self._core.leave(dialog, usage)
+        usage.earlies.clear()
+        # A copy: the transaction that ends still makes its ACK of the first one.
+        headers = usage.request.headers.copy()
+        for name in ("via", "contact", "user-agent"):
+            headers.remove(name)
+        for name, value in self.session_timers.opening(least_s):
+            headers.set(name, value)
+        headers.set("cseq", f"{usage.request.cseq.number + 1} INVITE")
+        usage.request = Request("INVITE", usage.request.uri, headers, usage.request.body)
+        self._core.stamp(usage.request, tx.flow, usage.contact_user)
+        usage.tx = self._core.layer.start_client(usage.request, tx.flow, usage, now)
+        return True
 
     def _on_progress(self, usage: InviteUsage, tx: Transaction, response: Response, now: float) -> None:
         if usage.cancelled:
@@ -243,6 +296,7 @@ class UserAgentClient:
             return
         tag = response.to_tag or ""
         exchange = usage.exchange
+        dialog: Dialog | None = None
         if tag:
             dialog = usage.earlies.get(tag)
             if dialog is not None:
@@ -253,7 +307,16 @@ class UserAgentClient:
                 usage.earlies[tag] = dialog
                 self._core.register(dialog, usage)
                 exchange = dialog.exchange
-        sdp = exchange.receive(Carrier.PROVISIONAL, _has_sdp(response))
+        rseq = reliable_number(response) if dialog is not None else None
+        if rseq is not None and dialog is not None and not is_next(dialog, rseq):
+            return
+        sdp = exchange.receive(Carrier.PROVISIONAL if rseq is None else Carrier.RELIABLE, _has_sdp(response))
+        if rseq is not None and dialog is not None:
+            cseq = usage.request.cseq.number
+            if sdp is Role.OFFER:
+                dialog.prack_due = (rseq, cseq)
+            else:
+                self._send_prack(dialog, rseq, cseq, b"", now)
         self._core.events.append(InviteProgress(usage.ident, tag, response, sdp))
 
     def _on_accepted(self, usage: InviteUsage, tx: Transaction, response: Response, now: float) -> None:
@@ -283,6 +346,7 @@ class UserAgentClient:
         for early in usage.earlies.values():
             self._core.leave(early, usage)
         usage.earlies.clear()
+        self.session_timers.settle_client(usage, response, now)
         sdp = dialog.exchange.receive(Carrier.FINAL, _has_sdp(response))
         if sdp is Role.OFFER:
             usage.ack_due = usage.request.cseq.number
@@ -347,6 +411,7 @@ class UserAgentClient:
         sdp = dialog.exchange.receive(owner.carrier, _has_sdp(response)) if status < 300 else None
         if status < 300:
             dialog.refresh(response)
+            self.session_timers.settle_client(usage, response, now)
             if owner.method == "INVITE":
                 if sdp is Role.OFFER:
                     usage.ack_due = response.cseq.number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sip.body import UnsupportedBody, session_description
-from sip.commands import SDP, Respond
+from sip.commands import SDP, Bye, Respond
 from sip.core import ACCEPT, ALLOW, Core
 from sip.dialog import Dialog, answered_dialog
 from sip.errors import LocalError, MalformedHeader
@@ -16,13 +16,16 @@ from sip.events import (
     DialogRequest,
     InviteCancelled,
     InviteReceived,
+    PrackReceived,
     ReinviteReceived,
     RequestReceived,
     UpdateReceived,
 )
 from sip.flow import Flow
 from sip.message import Request
-from sip.offer_answer import Carrier, Glare
+from sip.offer_answer import Carrier, Glare, Role
+from sip.reliable import ReliableResponses
+from sip.session_timer import MIN_SE_S
 from sip.transaction import State, Transaction
 from sip.transaction_layer import server_key
 from sip.uac import UserAgentClient
@@ -41,6 +44,8 @@ class UserAgentServer:
         self._client = client
         self._merged: dict[tuple[str, str | None, int], int] = {}
         self._unanswered: list[InviteUsage] = []
+        self._reliable = ReliableResponses(core, self._refuse_usage)
+        self._timers = client.session_timers
 
     @property
     def merged(self) -> int:
@@ -105,6 +110,11 @@ class UserAgentServer:
             else:
                 self._refuse(tx, request, error.status, now, (("warning", _warning(error)),))
             return
+        if self._timers.too_brief(request):
+            core.end(usage)
+            self._refuse(tx, request, 422, now, (("min-se", str(MIN_SE_S)),))
+            return
+        self._reliable.begin(usage, request)
         role = usage.exchange.receive(Carrier.INVITE, bool(sdp))
         usage.dialog = dialog
         usage.contact_user = dialog.contact_user
@@ -168,23 +178,76 @@ class UserAgentServer:
         if request.method == "BYE":
             self._bye(tx, request, dialog, usage, now)
             return
-        if request.method == "PRACK":
-            # RFC 3262 §3: it matches no unacknowledged reliable response.
-            self._refuse(tx, request, 481, now)
-            return
         dialog.flow = flow
+        if request.method == "PRACK":
+            self._prack(tx, request, dialog, usage, now)
+            return
         if request.method in ("INVITE", "UPDATE"):
             self._offer_within(tx, request, dialog, usage, now)
             return
-        self._serve(tx, request, usage, None)
+        self._serve(tx, request, usage, None, None)
         core.events.append(DialogRequest(usage.ident, tx.ident, request))
 
-    def _serve(self, tx: Transaction, request: Request, usage: InviteUsage, carrier: Carrier | None) -> None:
-        served = ServedRequest(tx=tx, request=request, usage=usage, carrier=carrier)
+    def _prack(self, tx: Transaction, request: Request, dialog: Dialog, usage: InviteUsage, now: float) -> None:
+        core = self._core
+        try:
+            if not self._reliable.acknowledged(usage, request):
+                # RFC 3262 §3: it matches no unacknowledged reliable response.
+                self._refuse(tx, request, 481, now)
+                return
+            role = dialog.exchange.receive(Carrier.PRACK, bool(session_description(request)))
+        except MalformedHeader as error:
+            self._refuse(tx, request, 400, now, (("warning", _warning(error)),))
+            return
+        except Glare as glare:
+            self._refuse(tx, request, glare.status, now)
+            return
+        except UnsupportedBody:
+            self._refuse(tx, request, 415, now, (("accept", ACCEPT),))
+            return
+        if role is Role.OFFER:
+            self._serve(tx, request, usage, Carrier.PRACK, dialog)
+            core.events.append(PrackReceived(usage.ident, tx.ident, request, role))
+        else:
+            core.layer.respond(tx, 200, core.response(request, 200, None, None).encode(), now)
+            if role is Role.ANSWER:
+                core.events.append(PrackReceived(usage.ident, 0, request, role))
+        self._go_on(usage, now)
+
+    def _go_on(self, usage: InviteUsage, now: float) -> None:
+        """The PRACK has come: what waited for it goes out, up to the next that wants one."""
+        reliable = usage.reliable
+        while reliable is not None and reliable.waiting and reliable.pending is None:
+            if usage.phase is not Phase.INVITING:
+                return
+            self._answer_invite(usage, reliable.waiting.pop(0), now)
+
+    def _refuse_usage(self, usage: InviteUsage, status: int, now: float) -> None:
+        """End an INVITE that the user will not hear of again."""
+        if usage.phase is Phase.INVITING:
+            self._answer_invite(usage, Respond(usage=usage.ident, status=status), now)
+
+    def withdraw(self, command: Bye, now: float) -> bool:
+        """A hang-up that overtakes a 2xx which still waits for a PRACK refuses the INVITE; False where none does."""
+        usage = self._core.usages.get(command.usage)
+        if usage is None or usage.outbound or usage.phase is not Phase.INVITING:
+            return False
+        if usage.reliable is None or not usage.reliable.waiting:
+            return False
+        self._answer_invite(usage, Respond(usage=command.usage, status=480, headers=command.headers), now)
+        return True
+
+    def _serve(
+        self, tx: Transaction, request: Request, usage: InviteUsage, carrier: Carrier | None, dialog: Dialog | None
+    ) -> None:
+        served = ServedRequest(tx=tx, request=request, usage=usage, carrier=carrier, dialog=dialog)
         self._core.served[tx.ident] = usage.served[tx.ident] = served
 
     def _offer_within(self, tx: Transaction, request: Request, dialog: Dialog, usage: InviteUsage, now: float) -> None:
         carrier = Carrier.INVITE if request.method == "INVITE" else Carrier.UPDATE
+        if self._timers.too_brief(request):
+            self._refuse(tx, request, 422, now, (("min-se", str(MIN_SE_S)),))
+            return
         try:
             if usage.reinvite is not None and carrier is Carrier.INVITE:
                 raise Glare(491)
@@ -198,7 +261,7 @@ class UserAgentServer:
             self._refuse(tx, request, 415, now, (("accept", ACCEPT),))
             return
         dialog.refresh(request)
-        self._serve(tx, request, usage, carrier)
+        self._serve(tx, request, usage, carrier, dialog)
         if carrier is Carrier.INVITE:
             trying = self._core.response(request, 100, None, None)
             self._core.layer.respond(tx, 100, trying.encode(), now)
@@ -266,14 +329,26 @@ class UserAgentServer:
         tx, dialog = usage.tx, usage.dialog
         assert tx is not None
         assert dialog is not None
-        if command.status < 300:
-            carrier = Carrier.PROVISIONAL if command.status < 200 else Carrier.FINAL
+        if self._reliable.holds_back(usage, command):
+            return
+        reliable = False
+        if command.status < 200:
+            numbered = self._reliable.number(usage, command)
+            reliable, command = numbered is not command, numbered
+            carrier = Carrier.RELIABLE if reliable else Carrier.PROVISIONAL
             usage.exchange.send(carrier, bool(command.body) and command.content_type == SDP)
+        elif command.status < 300:
+            settled = self._timers.settle_server(usage, usage.request, now)
+            if settled:
+                command = replace(command, headers=(*command.headers, *settled))
+            usage.exchange.send(Carrier.FINAL, bool(command.body) and command.content_type == SDP)
         message = self._build(usage.request, command, usage.local_tag, usage, tx.flow)
         if command.status in CHALLENGES and tx.state is State.PROCEEDING:
             core.layer.dismiss(tx, message, now)
         else:
             core.layer.respond(tx, command.status, message, now)
+        if reliable:
+            self._reliable.sent(usage, command, message, tx.flow, now)
         if command.status >= 300:
             core.end(usage)
         elif command.status >= 200:
@@ -284,13 +359,15 @@ class UserAgentServer:
     def _answer_served(self, ident: int, served: ServedRequest, command: Respond, now: float) -> None:
         core = self._core
         usage, tx = served.usage, served.tx
-        if usage is not None and usage.dialog is not None and served.carrier is not None and command.status >= 200:
-            exchange = usage.dialog.exchange
+        if usage is not None and served.dialog is not None and served.carrier is not None and command.status >= 200:
+            exchange = served.dialog.exchange
             if command.status >= 300:
                 exchange.rollback()
             else:
-                carrier = Carrier.FINAL if served.carrier is Carrier.INVITE else Carrier.UPDATE_OK
-                exchange.send(carrier, bool(command.body) and command.content_type == SDP)
+                exchange.send(_ANSWERS[served.carrier], bool(command.body) and command.content_type == SDP)
+                if served.carrier is not Carrier.PRACK:
+                    settled = self._timers.settle_server(usage, served.request, now)
+                    command = replace(command, headers=(*command.headers, *settled))
         tag = None if usage is not None else core.token()
         message = self._build(served.request, command, tag, usage, tx.flow)
         if command.status >= 200:
@@ -357,6 +434,9 @@ class UserAgentServer:
             key = (request.call_id, request.from_tag, request.cseq.number)
             if self._merged.get(key) == tx.ident:  # a double that was refused with 482 ends before its original
                 del self._merged[key]
+
+
+_ANSWERS = {Carrier.INVITE: Carrier.FINAL, Carrier.UPDATE: Carrier.UPDATE_OK, Carrier.PRACK: Carrier.PRACK_OK}
 
 
 def reply_flow(request: Request, flow: Flow) -> Flow:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from sip.dialog import Dialog
     from sip.flow import Flow
     from sip.message import Request
+    from sip.reliable import Reliable
+    from sip.session_timer import SessionTimer
     from sip.timers import Timer
     from sip.transaction import Transaction
 
@@ -60,8 +62,10 @@ class InviteUsage:
         "phase",
         "pinned",
         "reinvite",
+        "reliable",
         "request",
         "served",
+        "session_timer",
         "tx",
     )
 
@@ -87,6 +91,8 @@ class InviteUsage:
         """The CSeq of an INVITE of ours whose 2xx brought an offer: the user's answer goes into its ACK."""
         self.reinvite: ClientRequest | None = None
         """A re-INVITE of ours that awaits its final answer."""
+        self.reliable: Reliable | None = None
+        self.session_timer: SessionTimer | None = None
         self.served: dict[int, ServedRequest] = {}
         """Requests within the dialog that await the user's answer, by transaction."""
 
@@ -94,12 +100,19 @@ class InviteUsage:
 class ServedRequest:
     """A request of the far end that the user has still to answer."""
 
-    __slots__ = ("carrier", "request", "tx", "usage")
+    __slots__ = ("carrier", "dialog", "request", "tx", "usage")
 
     def __init__(
-        self, *, tx: Transaction, request: Request, usage: InviteUsage | None, carrier: Carrier | None
+        self,
+        *,
+        tx: Transaction,
+        request: Request,
+        usage: InviteUsage | None,
+        carrier: Carrier | None,
+        dialog: Dialog | None = None,
     ) -> None:
         self.tx = tx
+        self.dialog = dialog
         self.request = request
         self.usage = usage
         self.carrier = carrier

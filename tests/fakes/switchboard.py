@@ -32,6 +32,7 @@ from pbx.trace.story import description, label
 from pbx.trace.tracer import Tracer
 from pbx.ulid import UlidFactory
 from sip.commands import Ack, Bye, Cancel, Command, Respond, SendInDialog, SendInvite, SendRequest
+from sip.core import EXTENSIONS, StackSettings
 from sip.digest import authorization, parse_challenge
 from sip.events import Event, InviteFailed, InviteReceived, ResolveNeeded, ResponseReceived
 from sip.flow import Address, Flow, print_address
@@ -182,13 +183,15 @@ def sdp(host: str, port: int, *formats: tuple[int, str], direction: str = "sendr
 class Phone:
     """A user agent of the test's: its stack is real, its user is the test."""
 
-    def __init__(self, board: Switchboard, name: str, address: Address, password: str = "") -> None:
+    def __init__(
+        self, board: Switchboard, name: str, address: Address, password: str = "", extensions: tuple[str, ...] = ()
+    ) -> None:
         self.board = board
         self.name = name
         self.address = address
         self.password = password
         self.sdp = sdp(address[0], 4000)
-        self.stack = Stack(token=counting_token(f"{name}-"))
+        self.stack = Stack(token=counting_token(f"{name}-"), settings=StackSettings(supported=extensions))
         self.events: list[Event] = []
         self._news = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -375,6 +378,7 @@ class Switchboard:
             rng=rng,
             sounds=Sounds(self._catalogue()),
             location=self.location,
+            stack_settings=StackSettings(supported=("path", *EXTENSIONS)),
             trace=self.tracer.message,
         )
         authenticator = Authenticator(secret=b"0123456789abcdef", clock=self.clock, journal=self.journal)
@@ -410,8 +414,11 @@ class Switchboard:
         ready = ReadyFile(path="/nowhere.raw", duration_ms=1000, frame_bytes=160, samples_per_frame=160, ptime_ms=20)
         return {f"{codec}/{name}": ready for codec in ("pcmu", "pcma") for name in names}
 
-    def phone(self, name: str, host: str, *, port: int = 5060, password: str | None = None) -> Phone:
-        phone = Phone(self, name, (host, port), f"demo-{name}" if password is None else password)
+    def phone(
+        self, name: str, host: str, *, port: int = 5060, password: str | None = None, extensions: tuple[str, ...] = ()
+    ) -> Phone:
+        """A phone; `extensions` are the option tags that it knows."""
+        phone = Phone(self, name, (host, port), f"demo-{name}" if password is None else password, extensions)
         self.phones.append(phone)
         return phone
 

@@ -1,0 +1,163 @@
+"""Reliable provisional responses (RFC 3262): ours go out one at a time, each again until its PRACK comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from zlib import crc32
+
+from sip.commands import SDP, Respond
+from sip.core import Core
+from sip.dialog import Dialog
+from sip.errors import MalformedHeader
+from sip.events import PrackMissing
+from sip.flow import Flow
+from sip.message import Request, Response
+from sip.timers import Timer
+from sip.usage import InviteUsage
+
+TAG = "100rel"
+
+
+class Pending:
+    """A reliable response that awaits its PRACK."""
+
+    __slots__ = ("deadline", "flow", "has_sdp", "interval_s", "message", "rseq", "timer")
+
+    def __init__(
+        self, *, message: bytes, flow: Flow, rseq: int, has_sdp: bool, interval_s: float, deadline: float
+    ) -> None:
+        self.message = message
+        self.flow = flow
+        self.rseq = rseq
+        self.has_sdp = has_sdp
+        self.interval_s = interval_s
+        self.deadline = deadline
+        self.timer: Timer | None = None
+
+
+class Reliable:
+    """What an INVITE of the far end's allows or demands, and how far we are with it."""
+
+    __slots__ = ("always", "pending", "rseq", "waiting")
+
+    def __init__(self, *, always: bool, rseq: int) -> None:
+        self.always = always
+        """The far end requires it of every provisional response, not of those alone that matter."""
+        self.rseq = rseq
+        self.pending: Pending | None = None
+        self.waiting: list[Respond] = []
+        """Answers of the user's that must not go out before the PRACK."""
+
+    def stop(self) -> None:
+        """Send nothing again."""
+        if self.pending is not None and self.pending.timer is not None:
+            self.pending.timer.cancel()
+        self.pending = None
+
+
+class ReliableResponses:
+    """The answering side: numbers, repeats and holds back. `refuse` ends an INVITE whose PRACK never comes."""
+
+    def __init__(self, core: Core, refuse: Callable[[InviteUsage, int, float], None]) -> None:
+        self._core = core
+        self._refuse = refuse
+
+    def begin(self, usage: InviteUsage, request: Request) -> None:
+        """Note what a new INVITE says about reliability."""
+        if TAG in self._core.settings.supported and request.supports(TAG):
+            # RFC 3262 §3: the first number is between 1 and 2**31 - 1.
+            usage.reliable = Reliable(
+                always=TAG in request.require, rseq=(crc32(self._core.token().encode()) & 0x3FFFFFFF) | 1
+            )
+
+    def holds_back(self, usage: InviteUsage, command: Respond) -> bool:
+        """Whether an answer has to wait; it is kept then, and sent when the PRACK has come."""
+        reliable = usage.reliable
+        if reliable is None:
+            return False
+        if command.status >= 300 or (command.status >= 200 and reliable.pending and not reliable.pending.has_sdp):
+            reliable.waiting.clear()
+            reliable.stop()
+            return False
+        if reliable.pending is None:
+            return False
+        # RFC 3262 §3: one at a time; and no 2xx while a description of ours is not acknowledged.
+        reliable.waiting.append(command)
+        return True
+
+    def number(self, usage: InviteUsage, command: Respond) -> Respond:
+        """The command with what makes it reliable, where it is to be."""
+        reliable = usage.reliable
+        if reliable is None or not 100 < command.status < 200 or not (reliable.always or _has_sdp(command)):
+            return command
+        reliable.rseq += 1
+        return replace(command, headers=(*command.headers, ("require", TAG), ("rseq", str(reliable.rseq))))
+
+    def sent(self, usage: InviteUsage, command: Respond, message: bytes, flow: Flow, now: float) -> None:
+        """A response that `number` made reliable went out: it is sent again until its PRACK comes."""
+        reliable = usage.reliable
+        assert reliable is not None
+        timing = self._core.timing
+        pending = reliable.pending = Pending(
+            message=message,
+            flow=flow,
+            rseq=reliable.rseq,
+            has_sdp=_has_sdp(command),
+            interval_s=timing.t1_s,
+            deadline=now + timing.transaction_s,
+        )
+        pending.timer = self._core.timers.after(timing.t1_s, now, self._again, usage)
+
+    def acknowledged(self, usage: InviteUsage, prack: Request) -> bool:
+        """Whether a PRACK meets the response that waits for it. Raises MalformedHeader without a usable RAck."""
+        rack = prack.rack
+        if rack is None:
+            raise MalformedHeader("a PRACK needs a RAck", "RAck")
+        reliable = usage.reliable
+        if reliable is None or reliable.pending is None or rack.method != "INVITE":
+            return False
+        if rack.response_number != reliable.pending.rseq or rack.cseq_number != usage.request.cseq.number:
+            return False
+        reliable.stop()
+        return True
+
+    def _again(self, usage: InviteUsage, now: float) -> None:
+        reliable = usage.reliable
+        pending = reliable.pending if reliable is not None else None
+        if reliable is None or pending is None:
+            return
+        if now >= pending.deadline:
+            # RFC 3262 §3: the INVITE is refused with a 5xx.
+            reliable.waiting.clear()
+            reliable.stop()
+            self._core.events.append(PrackMissing(usage.ident))
+            self._refuse(usage, 504, now)
+            return
+        self._core.transmit(pending.flow, pending.message)
+        pending.interval_s *= 2
+        delay_s = min(pending.interval_s, pending.deadline - now)
+        pending.timer = self._core.timers.after(delay_s, now, self._again, usage)
+
+
+def _has_sdp(command: Respond) -> bool:
+    return bool(command.body) and command.content_type == SDP
+
+
+def reliable_number(response: Response) -> int | None:
+    """The number of a provisional response that wants a PRACK (RFC 3262 §4), None for any other."""
+    if "rseq" not in response.headers:
+        return None
+    try:
+        return response.rseq if TAG in response.require else None
+    except MalformedHeader:
+        return None
+
+
+def is_next(dialog: Dialog, rseq: int) -> bool:
+    """Whether a reliable response is the next in order; others are dropped (RFC 3262 §4)."""
+    last = dialog.remote_rseq
+    if last is not None and rseq != last + 1:
+        return False
+    dialog.remote_rseq = rseq
+    return True
