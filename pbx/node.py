@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from media.event import MediaEvent, PlayerFinished, PortClosed, PortLatched, WorkerLost, WorkerReady
-from media.quality import mean_opinion_score
-from pbx.events import LegMedia, LegStarted
+from pbx.events import LegStarted
 from pbx.inbox import HangUpOrder, MediaSignal, SipSignal
 from pbx.leg import Leg, LegOwner
+from pbx.media_report import leg_media
 from pbx.occupancy import Occupancy
 from pbx.reasons import Reason
 from sip.commands import Command, Respond, SendInDialog
@@ -248,25 +248,7 @@ class Node:
         call, leg = self._ports.pop(event.port_id, (None, None))
         if call is None or leg is None:
             return
-        stats = event.stats
-        codec = leg.agreement.formats[0].name if leg.agreement is not None and leg.agreement.formats else None
-        jitter_ms = stats.jitter * 1000.0 / stats.clock_rate
-        self.journal.emit(
-            LegMedia(
-                call=call,
-                leg=leg.id,
-                packets_in=stats.packets_received,
-                packets_out=stats.packets_sent,
-                lost_in=max(0, stats.lost),
-                jitter_ms=round(jitter_ms, 2),
-                rtt_ms=stats.rtt_ms,
-                far_lost=stats.far_lost,
-                latched=None if stats.latched_host is None else f"{bracket(stats.latched_host)}:{stats.latched_port}",
-                mos=mean_opinion_score(codec, stats.fraction_lost, jitter_ms, stats.rtt_ms)
-                if stats.packets_received
-                else None,
-            )
-        )
+        self.journal.emit(leg_media(call, leg, event.stats))
         self._soon()
 
     # -- legs and sessions

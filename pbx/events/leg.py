@@ -93,7 +93,8 @@ class LegMedia(Event):
     """What a leg's media port counted in its life; may come after the call's end.
 
     `lost_in` is packets missing of what the leg sent us, `far_lost` what it reported missing of ours
-    (RFC 3550 §6.4.1); `latched` is the ip:port it really sent from.
+    (RFC 3550 §6.4.1); `latched` is the ip:port it really sent from, `advertised` the one in its session
+    description. `direction` is what we could do at the end, `silent_ms` how long nothing had come by then.
     """
 
     code: ClassVar[int] = 24
@@ -109,3 +110,8 @@ class LegMedia(Event):
     far_lost: int | None
     latched: str | None
     mos: float | None
+    advertised: str | None = None
+    direction: str | None = None
+    silent_ms: int | None = None
+    dropped_foreign: int = 0
+    dropped_payload_type: int = 0
