@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from pbx.clock import Clock
 from pbx.events import Event
@@ -25,9 +26,17 @@ class Journal:
     def __init__(self, writer: EventWriter, clock: Clock) -> None:
         self._writer = writer
         self._clock = clock
+        self._watchers: dict[type[Event], Callable[[Any], None]] = {}
+
+    def watch(self, watchers: Mapping[type[Event], Callable[[Any], None]]) -> None:
+        """Show every event of some kinds to one watcher each; it must not raise."""
+        self._watchers |= watchers
 
     def emit(self, event: Event) -> None:
         self._writer.append(event, self._clock.wall_ns())
+        watcher = self._watchers.get(event.__class__)
+        if watcher is not None:
+            watcher(event)
 
     @property
     def full(self) -> bool:

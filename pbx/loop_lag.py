@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
+
+from pbx.histogram import Histogram
 
 PERIOD_S = 0.1
 WINDOW_S = 10.0
 _SAMPLES = round(WINDOW_S / PERIOD_S)
-
-BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-"""Upper bounds of `LoopLag.buckets`, in seconds; one bucket more holds what is above the last."""
+_RECENT = round(1.0 / PERIOD_S)
 
 
 class LoopLag:
@@ -23,10 +22,8 @@ class LoopLag:
         """The latest measurement; a loop that is stuck at this moment tells it when it is free again."""
         self.worst_s = 0.0
         """The worst since the start."""
-        self.total_s = 0.0
-        """The sum of all measurements since the start."""
-        self.buckets = [0] * (len(BOUNDS_S) + 1)
-        """How many measurements since the start fell below each of `BOUNDS_S` and above the one before."""
+        self.histogram = Histogram(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+        """All measurements since the start, in seconds."""
         self._loop = loop
         self._now = now
         self._samples: deque[float] = deque(maxlen=_SAMPLES)
@@ -50,12 +47,17 @@ class LoopLag:
         samples = sorted(self._samples)
         return samples[(99 * len(samples) - 1) // 100] if samples else 0.0
 
+    @property
+    def recent_s(self) -> float:
+        """The mean over the last second: one late moment says little, a loop that is always late has too much to do."""
+        count = min(len(self._samples), _RECENT)
+        return sum(self._samples[-place] for place in range(1, count + 1)) / count if count else 0.0
+
     def _woken(self) -> None:
         # A loop that counts whole milliseconds may be a moment early.
         lag_s = max(0.0, self._now() - self._due)
         self.last_s = lag_s
-        self.total_s += lag_s
         self.worst_s = max(self.worst_s, lag_s)
-        self.buckets[bisect_left(BOUNDS_S, lag_s)] += 1
+        self.histogram.add(lag_s)
         self._samples.append(lag_s)
         self.start()

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from media.event import MediaEvent, PlayerFinished, PortClosed, PortLatched, WorkerLost, WorkerReady
+from pbx.admission import Rates
 from pbx.events import LegStarted
 from pbx.inbox import HangUpOrder, MediaSignal, SipSignal
 from pbx.leg import Leg, LegOwner
 from pbx.media_report import leg_media
 from pbx.occupancy import Occupancy
 from pbx.reasons import Reason
+from pbx.traffic import Traffic
 from sip.commands import Command, Respond, SendInDialog
 from sip.core import ALLOW, StackSettings, Trace
 from sip.events import Event, InviteReceived, RequestFailed, RequestReceived, ResolveNeeded, ResponseReceived
@@ -66,6 +68,10 @@ class Node:
         self.sounds = sounds
         self.location = location
         self.occupancy = Occupancy()
+        self.rates = Rates()
+        self.received = Traffic()
+        self.sent = Traffic()
+        self.workers_lost = 0
         self.stack = Stack(token=token, settings=stack_settings, trace=trace)
         self.log = structlog.get_logger("pbx")
         self.media: MediaEngine
@@ -80,6 +86,8 @@ class Node:
         self._media_address_v6 = media_address_v6
         self._token = token
         self._legs: dict[int, Leg] = {}
+        self._depths: dict[str, int] = {}
+        """Of each outbound leg by its Call-ID: how deep a call would be that came of it."""
         self._asked: dict[int, Leg] = {}
         """Legs by the transactions of requests that were sent within their dialogs."""
         self._ports: dict[int, tuple[str, Leg]] = {}
@@ -92,6 +100,7 @@ class Node:
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """A datagram from a listener; `pump` follows when the listener is drained."""
+        self.received.count(data)
         try:
             self.stack.receive(data, flow, self.clock.now())
         except Exception:
@@ -138,7 +147,9 @@ class Node:
                 self._fault("event cannot be handled", kind=type(event).__name__)
                 self._apologise(event)
         send = self.transport.send
+        count = self.sent.count
         for flow, data in stack.datagrams_to_send():
+            count(data)
             send(flow, data)
         self.journal.flush()
         self._arm()
@@ -227,6 +238,7 @@ class Node:
     def on_media(self, event: MediaEvent) -> None:
         """An event of the media engine."""
         if isinstance(event, WorkerLost):
+            self.workers_lost += 1
             self.log.error("media worker lost; it is started again and every port put again", worker=event.worker)
         elif isinstance(event, WorkerReady):
             self.log.info("media worker ready", worker=event.worker)
@@ -304,13 +316,26 @@ class Node:
     def new_id(self) -> str:
         return self._new_id()
 
-    def own(self, leg: Leg) -> None:
-        """Signals of the leg's usage go to its owner from now on."""
+    def own(self, leg: Leg, depth: int = 0) -> None:
+        """Signals of the leg's usage go to its owner from now on; `depth` is that of the call that it leads to."""
         self._legs[leg.usage] = leg
+        if not leg.inbound:
+            self._depths[leg.sip_call_id] = depth
 
     def disown(self, leg: Leg) -> None:
         if self._legs.get(leg.usage) is leg:
             del self._legs[leg.usage]
+            if not leg.inbound:
+                self._depths.pop(leg.sip_call_id, None)
+
+    def depth_of(self, sip_call_id: str) -> int:
+        """How many calls of ours an INVITE with this Call-ID comes from: it may be one that we sent ourselves."""
+        return self._depths.get(sip_call_id, 0)
+
+    @property
+    def open_ports(self) -> int:
+        """Media ports in use, those included whose last report is still due."""
+        return len(self._ports)
 
     def open_port(self, leg: Leg, near: Leg | None) -> Port:
         """Allocate a leg's media port, in the worker of another leg of the call. Raises NoPortsLeft."""
