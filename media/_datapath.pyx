@@ -9,12 +9,14 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
+from media._dialling cimport cut_dialling, drop_dialling
 from media._latch cimport aim
 from media._loop cimport lock, relay_loop, set_timer, unlock
 from media._player cimport drop_player
 from media._port cimport (
-    AF_INET, AF_INET6, Address, CLOCK_MONOTONIC, CNAME_BYTES, Durable, EFD_CLOEXEC, EFD_NONBLOCK, EPOLLET,
-    EPOLLIN, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EVENT_LATCHED, Engine, Event, LATCH_AUTO, LATCH_OFF,
+    AF_INET, AF_INET6, Address, CLOCK_MONOTONIC, CNAME_BYTES, DIGITS_COPY, DIGITS_PASS, DIGITS_WITHHOLD, Dialling,
+    Durable, EFD_CLOEXEC, EFD_NONBLOCK, EPOLLET, EPOLLIN, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EVENT_DIGIT,
+    EVENT_FORMATS, EVENT_HEARD, EVENT_LATCHED, EVENT_SENT, EVENT_SILENT, Engine, Event, Key, LATCH_AUTO, LATCH_OFF,
     LATCH_STRICT, MAP_DROP, NOT_LATCHED, Player, Port, SINK_PEER, SLOT_BYTES, TFD_CLOEXEC, TFD_NONBLOCK, draw,
     epoll_create1, epoll_ctl, epoll_event, eventfd, eventfd_read, eventfd_write, family_of, htons, inet_ntop,
     inet_pton, monotonic_ns, port_of, pthread_mutex_destroy, pthread_mutex_init, same_address, timerfd_create,
@@ -23,13 +25,17 @@ from media._port cimport (
 from media._reception cimport expected_of, received_of
 from media._relay cimport report
 
-from media.event import PlayerFinished, PortClosed, PortLatched, PortStats
+from media.digits import STEP_MS, digit_of, event_of
+from media.event import (
+    DigitReceived, DigitsSent, PlayerFinished, PortClosed, PortHeard, PortLatched, PortSilent, PortStats,
+)
 from media.payload_map import PayloadFiles
 from media.port_state import BadPortState
 
 if sizeof(Durable) > SLOT_BYTES:
     raise ImportError("media/_port.pxd: Durable outgrew SLOT_BYTES; raise it there and in media/datapath.py")
 
+cdef dict DIGITS = {"pass": DIGITS_PASS, "copy": DIGITS_COPY, "withhold": DIGITS_WITHHOLD}
 cdef dict LATCHES = {"auto": LATCH_AUTO, "strict": LATCH_STRICT, "off": LATCH_OFF}
 
 
@@ -96,6 +102,7 @@ cdef object stats_of(Port* port):
         dropped_malformed=d.dropped_malformed,
         dropped_payload_type=d.dropped_payload_type,
         dropped_send=d.dropped_send,
+        dropped_digits=d.dropped_digits,
         rtcp_received=d.rtcp_in,
         rtcp_sent=d.rtcp_out,
         latched_host=latched,
@@ -109,6 +116,26 @@ cdef object stats_of(Port* port):
         received_ago_ms=ms_ago(d.last_in_ns, now_ns),
         sent_ago_ms=ms_ago(d.last_ns, now_ns),
     )
+
+
+cdef object told(const Event* event):
+    if event.kind == EVENT_LATCHED:
+        return PortLatched(
+            port_id=event.port_id, revision=event.revision,
+            host=host_of(&event.address), port=port_of(&event.address),
+        )
+    if event.kind == EVENT_DIGIT:
+        return DigitReceived(
+            port_id=event.port_id, revision=event.revision,
+            digit=digit_of(event.detail >> 32), duration_ms=event.detail & 0xFFFFFFFF,
+        )
+    if event.kind == EVENT_SENT:
+        return DigitsSent(port_id=event.port_id, revision=event.revision, digits_id=event.detail)
+    if event.kind == EVENT_SILENT:
+        return PortSilent(port_id=event.port_id, revision=event.revision, silent_ms=event.detail)
+    if event.kind == EVENT_HEARD:
+        return PortHeard(port_id=event.port_id, revision=event.revision)
+    return PlayerFinished(port_id=event.port_id, revision=event.revision, player_id=event.detail)
 
 
 cdef class CompiledDatapath:
@@ -173,6 +200,7 @@ cdef class CompiledDatapath:
             free(port)
         free(e.ports)
         free(e.players)
+        free(e.diallers)
         free(e.events)
         pthread_mutex_destroy(&e.lock)
         free(e)
@@ -215,9 +243,10 @@ cdef class CompiledDatapath:
         lock(e)
         e.ports = <Port**>realloc(e.ports, wanted * sizeof(void*))
         e.players = <Port**>realloc(e.players, wanted * sizeof(void*))
+        e.diallers = <Port**>realloc(e.diallers, wanted * sizeof(void*))
         e.ports_room = wanted
         unlock(e)
-        if e.ports == NULL or e.players == NULL:
+        if e.ports == NULL or e.players == NULL or e.diallers == NULL:
             raise MemoryError(f"media data path: no memory for {wanted} ports")
         return 0
 
@@ -251,6 +280,7 @@ cdef class CompiledDatapath:
         port.rtcp_fd = rtcp_fd
         port.clock_rate = 8000
         port.player.index = -1
+        port.dialling.index = -1
         port.packets_reported = d.packets_out
         e.now_ns = monotonic_ns()
         # RFC 3550 §6.2: the first report comes after half the interval, spread as all others.
@@ -303,6 +333,12 @@ cdef class CompiledDatapath:
         cdef uint8_t[128] payload_map
         cdef uint32_t[4] accept
         cdef int number
+        cdef uint32_t[4] events
+        cdef uint32_t[EVENT_FORMATS] event_rates
+        cdef uint8_t[EVENT_FORMATS] event_types
+        cdef int event_formats = 0
+        cdef int digits = DIGITS[state.digits]
+        cdef uint64_t silence_ns = 0
         cdef bytes cname = state.cname.encode()[:CNAME_BYTES]
         cdef size_t cname_length = len(cname)
         cdef const char* cname_text = cname
@@ -320,6 +356,17 @@ cdef class CompiledDatapath:
         for payload_type in state.accept:
             number = payload_type & 127
             accept[number >> 5] |= <uint32_t>1 << (number & 31)
+        memset(events, 0, sizeof(events))
+        for payload_type, rate in state.event_types[:EVENT_FORMATS]:
+            if not 1000 <= rate <= 384000:
+                raise BadPortState(f"port {port_id}: event clock rate {rate} Hz; give 1000..384000")
+            number = payload_type & 127
+            events[number >> 5] |= <uint32_t>1 << (number & 31)
+            event_types[event_formats] = number
+            event_rates[event_formats] = rate
+            event_formats += 1
+        if state.silence_ms is not None and receive:
+            silence_ns = <uint64_t>state.silence_ms * 1000000
         if state.payload_map:
             memset(payload_map, MAP_DROP, 128)
             for received, sent in state.payload_map:
@@ -337,6 +384,15 @@ cdef class CompiledDatapath:
         port.clock_rate = clock_rate
         memcpy(port.accept, accept, sizeof(accept))
         memcpy(port.payload_map, payload_map, 128)
+        memcpy(port.events, events, sizeof(events))
+        memcpy(port.event_types, event_types, sizeof(event_types))
+        memcpy(port.event_rates, event_rates, sizeof(event_rates))
+        port.event_formats = event_formats
+        port.digits = digits
+        if silence_ns != port.silence_ns:
+            port.silence_ns = silence_ns
+            port.watched_ns = monotonic_ns()
+            port.silent = 0
         if port.latch != latching or not same_address(&rtp, &port.durable.signalled):
             port.durable.latched_by = NOT_LATCHED
             memset(&port.rtcp_latched, 0, sizeof(Address))
@@ -349,6 +405,7 @@ cdef class CompiledDatapath:
         if state.relay_to is None or port.peer_id != state.relay_to:
             self.join(port, state.relay_to)
         self.set_player(port, state.player)
+        self.set_dialling(port, state.send_digits)
         if first:
             # Last of all: what waits in the sockets finds everything in its place.
             self.listen(port)
@@ -403,6 +460,45 @@ cdef class CompiledDatapath:
             self.say(PlayerFinished(port_id=port.id, revision=port.revision, player_id=ident, error=error))
         return 0
 
+    cdef int set_dialling(self, Port* port, wanted) except -1:
+        cdef Engine* e = self.engine
+        cdef Dialling dialling
+        cdef int index
+        cdef uint64_t ident = 0 if wanted is None else wanted.id
+        if ident == port.dialling.id:
+            return 0
+        memset(&dialling, 0, sizeof(Dialling))
+        dialling.index = -1
+        dialling.id = ident
+        if wanted is not None:
+            dialling.count = len(wanted.digits)
+            for index in range(dialling.count):
+                dialling.codes[index] = event_of(wanted.digits[index])
+            dialling.payload_type = wanted.payload_type
+            dialling.step_units = wanted.clock_rate * STEP_MS // 1000
+            dialling.digit_units = wanted.clock_rate * wanted.duration_ms // 1000
+            dialling.steps = wanted.steps
+            dialling.period = wanted.period
+        lock(e)
+        e.now_ns = monotonic_ns()
+        cut_dialling(e, port)
+        if ident and port.durable.digits_id == ident:
+            # Another worker began it: what has been dialled is not dialled again.
+            dialling.at = port.durable.digits_at
+        port.dialling = dialling
+        port.durable.digits_id = ident
+        port.durable.digits_at = dialling.at
+        if dialling.at < dialling.count:
+            port.dialling.due_ns = e.now_ns
+            port.dialling.index = e.diallers_used
+            e.diallers[e.diallers_used] = port
+            e.diallers_used += 1
+            set_timer(e, e.now_ns)
+        unlock(e)
+        if ident and dialling.at >= dialling.count:
+            self.say(DigitsSent(port_id=port.id, revision=port.revision, digits_id=ident))
+        return 0
+
     cdef int say(self, event) except -1:
         self.finished.append(event)
         eventfd_write(self.engine.event_fd, 1)
@@ -418,6 +514,7 @@ cdef class CompiledDatapath:
         if goodbye and (port.durable.packets_out or port.durable.rtcp_out):
             report(e, port, True)
         drop_player(e, port)
+        drop_dialling(e, port)
         epoll_ctl(e.epoll_fd, EPOLL_CTL_DEL, port.rtp_fd, NULL)
         epoll_ctl(e.epoll_fd, EPOLL_CTL_DEL, port.rtcp_fd, NULL)
         e.ports_used -= 1
@@ -469,15 +566,7 @@ cdef class CompiledDatapath:
         lock(e)
         for index in range(e.events_used):
             event = &e.events[index]
-            if event.kind == EVENT_LATCHED:
-                taken.append(PortLatched(
-                    port_id=event.port_id, revision=event.revision,
-                    host=host_of(&event.address), port=port_of(&event.address),
-                ))
-            else:
-                taken.append(PlayerFinished(
-                    port_id=event.port_id, revision=event.revision, player_id=event.detail
-                ))
+            taken.append(told(event))
         e.events_used = 0
         unlock(e)
         while self.finished:

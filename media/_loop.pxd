@@ -3,10 +3,13 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from media._port cimport (
-    BATCH, CLOCK_MONOTONIC, Engine, PLAYERS_AT_ONCE, PRIO_PROCESS, PR_SET_TIMERSLACK, Port, TFD_TIMER_ABSTIME, TIMER_ABSTIME,
+    BATCH, CLOCK_MONOTONIC, EVENT_HEARD, EVENT_SILENT, Engine, PLAYERS_AT_ONCE, PRIO_PROCESS, PR_SET_TIMERSLACK, Port, TFD_TIMER_ABSTIME, TIMER_ABSTIME,
     clock_nanosleep, draw, epoll_wait, itimerspec, monotonic_ns, prctl, prefetch, pthread_mutex_lock,
     pthread_mutex_unlock, sched_yield, setpriority, timerfd_settime, timespec,
 )
+from media._dialling cimport dial_some
+from media._digits cimport key_ceased
+from media._latch cimport tell
 from media._player cimport play_due
 from media._relay cimport Sink, report, rtcp_ready, rtp_ready, sink_peer
 
@@ -54,8 +57,24 @@ cdef inline bint play_some(Engine* engine) noexcept nogil:
     return False
 
 
+cdef inline void watch(Engine* engine, Port* port) noexcept nogil:
+    # Counted from the last packet that was let in, or from when the watch began.
+    cdef uint64_t since_ns = port.durable.last_in_ns
+    if port.silent:
+        if since_ns > port.watched_ns:
+            port.silent = 0
+            tell(engine, EVENT_HEARD, port, 0)
+        return
+    if since_ns < port.watched_ns:
+        since_ns = port.watched_ns
+    if engine.now_ns > since_ns and engine.now_ns - since_ns >= port.silence_ns:
+        port.silent = 1
+        port.watched_ns = since_ns
+        tell(engine, EVENT_SILENT, port, (engine.now_ns - since_ns) // 1000000)
+
+
 cdef inline void keep_house(Engine* engine) noexcept nogil:
-    # Reports when due, and a count of who is talking.
+    # Reports when due, who is silent, keys whose end was lost, and a count of who is talking.
     cdef int index
     cdef int active = 0
     cdef Port* port
@@ -63,6 +82,10 @@ cdef inline void keep_house(Engine* engine) noexcept nogil:
         port = engine.ports[index]
         if port.durable.packets_in and engine.now_ns - port.durable.last_in_ns < 1000000000:
             active += 1
+        if port.silence_ns:
+            watch(engine, port)
+        if port.key.active:
+            key_ceased(engine, port)
         if engine.now_ns >= port.rtcp_due_ns:
             report(engine, port, False)
             # RFC 3550 §6.2: 0.5 to 1.5 of the interval, so that reports never march in step.
@@ -74,12 +97,13 @@ cdef inline void keep_house(Engine* engine) noexcept nogil:
 cdef inline void tick(Engine* engine) noexcept nogil:
     cdef uint64_t next_ns
     cdef bint more = play_some(engine)
+    dial_some(engine)
     if engine.now_ns >= engine.housekeeping_due_ns:
         keep_house(engine)
     next_ns = engine.housekeeping_due_ns
     if more:
         next_ns = engine.now_ns
-    elif engine.players_used:
+    elif engine.players_used or engine.diallers_used:
         next_ns = min(next_ns, engine.now_ns - engine.now_ns % engine.tick_ns + engine.tick_ns)
     if engine.ports_used:
         set_timer(engine, next_ns)

@@ -43,7 +43,7 @@ cdef inline void play_due(Engine* engine, Port* port) noexcept nogil:
     cdef Player* player = &port.player
     cdef uint64_t missed
     cdef int sent = 0
-    if not port.send or port.target_length == 0:
+    if not port.send or port.target_length == 0 or port.dialling.index >= 0:
         player.due_ns = engine.now_ns
         return
     while player.due_ns <= engine.now_ns:

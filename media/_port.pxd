@@ -93,6 +93,26 @@ cdef enum:
     MAP_DROP = 255
     EVENT_LATCHED = 1
     EVENT_FINISHED = 2
+    EVENT_SILENT = 3
+    EVENT_HEARD = 4
+    EVENT_DIGIT = 5
+    EVENT_SENT = 6
+    DIGITS_PASS = 0
+    DIGITS_COPY = 1
+    DIGITS_WITHHOLD = 2
+    MOST_DIGITS = 128
+    EVENT_FORMATS = 4
+    FLASH = 16
+    SEGMENT_UNITS = 0xFFFF
+    EVENT_VOLUME = 10
+    MORE_ENDS = 2
+    STEP_NS = 20000000
+    DIALLING_CATCH_UP = 5
+    SEGMENT_SLACK = 0x1000
+    DIGIT_CEASED_NS = 120000000
+    DIGIT_LATE_NS = 2000000000
+    DIGIT_SPACE_NS = 50000000
+    DIGIT_BURST = 32
     PLAYER_CATCH_UP = 5
     PLAYERS_AT_ONCE = 48
     RTP_MAX_DROPOUT = 3000
@@ -151,6 +171,9 @@ ctypedef struct Durable:
     int32_t far_lost
     uint32_t far_jitter
     uint32_t far_fraction
+    uint64_t digits_id
+    uint8_t digits_at
+    uint64_t dropped_digits
 
 ctypedef struct Player:
     uint64_t id
@@ -166,6 +189,36 @@ ctypedef struct Player:
     uint16_t sequence
     uint8_t payload_type
     int index
+
+# A key that the far end presses (RFC 4733 §2.5.2): the newest packet of its event, and a brake on floods.
+ctypedef struct Key:
+    uint8_t known
+    uint8_t active
+    uint8_t code
+    uint16_t sequence
+    uint32_t timestamp
+    uint32_t duration
+    uint32_t earlier
+    uint32_t rate
+    uint64_t last_ns
+    uint64_t brake_ns
+
+# Digits on their way to the far end (RFC 4733 §2.5.1), in steps of one packet time.
+ctypedef struct Dialling:
+    uint64_t id
+    uint64_t due_ns
+    uint32_t step_units
+    uint32_t digit_units
+    uint32_t steps
+    uint32_t period
+    uint32_t step
+    uint32_t start
+    uint16_t sequence
+    uint8_t payload_type
+    uint8_t count
+    uint8_t at
+    int index
+    uint8_t codes[MOST_DIGITS]
 
 ctypedef struct Port:
     uint64_t id
@@ -185,16 +238,28 @@ ctypedef struct Port:
     uint8_t latch
     uint8_t marked
     uint8_t restarted
+    uint8_t digits
+    uint8_t withheld
+    uint8_t silent
+    uint16_t withheld_seq
     socklen_t target_length
     Address target
     Address remote_rtp
     Address remote_rtcp
     Address rtcp_latched
     uint32_t accept[4]
+    uint32_t events[4]
     uint8_t payload_map[128]
     Player player
     uint64_t rtcp_due_ns
     uint64_t packets_reported
+    uint64_t silence_ns
+    uint64_t watched_ns
+    uint32_t event_rates[EVENT_FORMATS]
+    uint8_t event_types[EVENT_FORMATS]
+    uint8_t event_formats
+    Key key
+    Dialling dialling
     int index
     uint8_t cname_length
     uint8_t cname[CNAME_BYTES]
@@ -231,6 +296,8 @@ ctypedef struct Engine:
     Port** players
     int players_used
     int players_room
+    Port** diallers
+    int diallers_used
     int player_turn
     Event* events
     int events_used

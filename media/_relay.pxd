@@ -1,10 +1,11 @@
 # Relay of the compiled port: check what arrives, hand it to the sinks, hear and send reports.
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from media._port cimport (
-    Address, BUFFER_BYTES, Durable, Engine, LATCH_AUTO, MAP_DROP, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC,
+    Address, BUFFER_BYTES, DIGITS_PASS, DIGITS_WITHHOLD, Durable, Engine, LATCH_AUTO, MAP_DROP, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC,
     Packet, Port, SINKS, length_of, ntohl, ntohs, recvfrom, sendto, sockaddr, socklen_t,
 )
+from media._digits cimport forget_key, hear_key, is_event
 from media._latch cimport rtcp_allowed, rtcp_target, source_allowed
 from media._reception cimport arrival_seen, sequence_seen
 from media._report cimport build_report, read_compound, valid_compound
@@ -49,6 +50,8 @@ cdef inline void sink_peer(Engine* engine, Port* port, Packet* packet) noexcept 
     cdef uint64_t source
     if peer == NULL or peer.id != port.peer_id or not peer.send or peer.player.index >= 0:
         return
+    if peer.dialling.index >= 0:
+        return
     if peer.target_length == 0:
         return
     payload_type = port.payload_map[packet.payload_type]
@@ -59,10 +62,23 @@ cdef inline void sink_peer(Engine* engine, Port* port, Packet* packet) noexcept 
     if source != peer.source or port.restarted:
         anchor(engine, peer, source, packet.sequence, packet.timestamp)
         port.restarted = 0
+    elif peer.withheld and <int16_t>(packet.sequence - peer.withheld_seq) > 0:
+        # What was held back must not look lost: the sequence goes on as if it had never been.
+        peer.withheld = 0
+        peer.seq_offset = <uint16_t>(peer.durable.next_seq - packet.sequence)
+        peer.marked = 1
     send_rtp(
         engine, peer, packet.data + packet.payload_offset - 12, packet.payload_length,
         payload_type | packet.marker, packet.sequence, packet.timestamp,
     )
+
+
+cdef inline void hold_back(Port* port, const Packet* packet) noexcept nogil:
+    cdef Port* peer = port.peer
+    if peer != NULL and peer.id == port.peer_id and peer.source == ((port.id << 32) ^ packet.ssrc):
+        if not peer.withheld or <int16_t>(packet.sequence - peer.withheld_seq) > 0:
+            peer.withheld_seq = packet.sequence
+        peer.withheld = 1
 
 
 cdef inline void rtp_ready(Engine* engine, Port* port, const Sink* sinks) noexcept nogil:
@@ -70,6 +86,7 @@ cdef inline void rtp_ready(Engine* engine, Port* port, const Sink* sinks) noexce
     cdef socklen_t length = 28
     cdef Packet packet
     cdef Durable* d = port.durable
+    cdef bint event
     cdef int bit
     cdef ssize_t size = recvfrom(
         port.rtp_fd, engine.buffer, BUFFER_BYTES, MSG_DONTWAIT | MSG_TRUNC, <sockaddr*>&source, &length
@@ -97,9 +114,19 @@ cdef inline void rtp_ready(Engine* engine, Port* port, const Sink* sinks) noexce
     d.octets_in += packet.payload_length
     if not sequence_seen(&d.reception, packet.ssrc, packet.sequence):
         port.restarted = 1
-    arrival_seen(&d.reception, packet.timestamp, engine.now_ns, port.clock_rate)
+        if d.reception.received == 1:
+            forget_key(engine, port)
+    event = is_event(port, packet.payload_type)
+    if not event:
+        # Packets of one event share a timestamp, which says nothing of jitter.
+        arrival_seen(&d.reception, packet.timestamp, engine.now_ns, port.clock_rate)
     if not port.receive:
         return
+    if event and port.digits != DIGITS_PASS:
+        hear_key(engine, port, &packet)
+        if port.digits == DIGITS_WITHHOLD:
+            hold_back(port, &packet)
+            return
     for bit in range(SINKS):
         if port.sinks >> bit & 1:
             sinks[bit](engine, port, &packet)

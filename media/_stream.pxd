@@ -28,6 +28,7 @@ cdef inline void anchor(Engine* engine, Port* port, uint64_t source, uint16_t se
     port.seq_offset = <uint16_t>(d.next_seq - sequence)
     port.ts_offset = d.last_ts + passed - timestamp
     port.marked = 1
+    port.withheld = 0
 
 
 cdef inline void send_rtp(
@@ -49,8 +50,10 @@ cdef inline void send_rtp(
     # A late packet must not turn the stream's own clock back.
     if <uint16_t>(sequence + 1 - d.next_seq) < 0x8000:
         d.next_seq = <uint16_t>(sequence + 1)
-        d.last_ts = timestamp
-        d.last_ns = engine.now_ns
+        # Packets of one event share its timestamp, which is that of the first of them.
+        if timestamp != d.last_ts or d.last_ns == 0:
+            d.last_ts = timestamp
+            d.last_ns = engine.now_ns
     d.packets_out += 1
     d.octets_out += payload_length
     if sendto(

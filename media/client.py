@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from media.allocator import PortAllocator
-from media.event import MediaEvent, PortClosed, PortStats, WorkerLost, WorkerReady
+from media.event import MediaEvent, PortClosed, PortEvent, PortStats, WorkerLost, WorkerReady
 from media.launcher import Launcher
 from media.port_state import PortState
-from media.worker_link import PortEvent, WorkerLink
+from media.worker_link import WorkerLink
 from media.worker_protocol import SLOT_BYTES
 
 _RESERVED_FDS = 512

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from media.datapath_twin import TwinDatapath
-from media.event import PlayerFinished, PortClosed, PortLatched, PortStats
+from media.event import PortEvent, PortStats
 from media.port_state import PortState
 
 
@@ -41,7 +41,7 @@ class Datapath(Protocol):
     def stats(self, port_id: int) -> PortStats:
         """Statistics of an open port as of now. Raises KeyError."""
 
-    def events(self) -> list[PortLatched | PlayerFinished | PortClosed]:
+    def events(self) -> list[PortEvent]:
         """Take the events that wait."""
 
     def counters(self) -> dict[str, int]:

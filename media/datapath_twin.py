@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 
-from media.event import PlayerFinished, PortClosed, PortLatched, PortStats
+from media.event import PlayerFinished, PortClosed, PortEvent, PortStats
 from media.payload_map import PayloadFiles
 from media.port_state import Address, BadPortState, PortState
 from media.rtp import MalformedRtp, RtpPacket, parse_rtp
@@ -43,7 +43,7 @@ class TwinDatapath:
         self._ports: dict[int, TwinPort] = {}
         self._by_fd: dict[int, tuple[TwinPort, bool]] = {}
         self._files = PayloadFiles()
-        self._events: deque[PortLatched | PlayerFinished | PortClosed] = deque()
+        self._events: deque[PortEvent] = deque()
         self._epoll = select.epoll()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -90,7 +90,6 @@ class TwinDatapath:
                 rtcp=socket.socket(fileno=rtcp_fd),
                 slot=self._memory[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES],
                 rtcp_due=time.monotonic() + self._rtcp_s * self._rng.uniform(0.25, 0.75),
-                ssrc=0,
             )
             port.recall(self._rng)
             self._ports[port_id] = port
@@ -105,10 +104,13 @@ class TwinDatapath:
             _check_address(address)
         if not 1000 <= state.clock_rate <= 384000:
             raise BadPortState(f"port {port_id}: clock rate {state.clock_rate} Hz; give 1000..384000")
+        for _, rate_hz in state.event_types:
+            if not 1000 <= rate_hz <= 384000:
+                raise BadPortState(f"port {port_id}: event clock rate {rate_hz} Hz; give 1000..384000")
         with self._lock:
             if port.revision == 0:
                 self._listen(port)
-            port.apply(revision, state)
+            self._tell_all(port.apply(revision, state, time.monotonic()))
             self._set_player(port)
         os.eventfd_write(self._wake_fd, 1)
 
@@ -161,7 +163,7 @@ class TwinDatapath:
         with self._lock:
             return self._ports[port_id].stats(time.monotonic())
 
-    def events(self) -> list[PortLatched | PlayerFinished | PortClosed]:
+    def events(self) -> list[PortEvent]:
         """Take the events that wait, oldest first."""
         with self._lock:
             taken = list(self._events)
@@ -180,9 +182,13 @@ class TwinDatapath:
             "players": sum(port.run is not None for port in list(self._ports.values())),
         }
 
-    def _tell(self, event: PortLatched | PlayerFinished | PortClosed) -> None:
+    def _tell(self, event: PortEvent) -> None:
         self._events.append(event)
         os.eventfd_write(self._event_fd, 1)
+
+    def _tell_all(self, events: list[PortEvent]) -> None:
+        for event in events:
+            self._tell(event)
 
     def _run(self) -> None:
         while not self._stopping:
@@ -203,7 +209,7 @@ class TwinDatapath:
     def _wait_s(self) -> float | None:
         if not self._ports:
             return None
-        if any(port.run is not None for port in list(self._ports.values())):
+        if any(port.run is not None or port.dialling is not None for port in list(self._ports.values())):
             return _TICK_S
         return self._housekeeping_s
 
@@ -246,13 +252,28 @@ class TwinDatapath:
         port.count("octets_received", len(packet.payload))
         if not port.reception.sequence_seen(packet.ssrc, packet.sequence):
             port.restarted = True
-        port.reception.arrival_seen(packet.timestamp, now, port.state.clock_rate)
-        if port.state.receive:
-            self._relay(port, packet, now)
+            if port.reception.received == 1:
+                self._tell_all(port.new_stream(now))
+        event = any(packet.payload_type == number for number, _ in port.state.event_types)
+        if not event:
+            # Packets of one event share a timestamp, which says nothing of jitter.
+            port.reception.arrival_seen(packet.timestamp, now, port.state.clock_rate)
+        if not port.state.receive:
+            return
+        if event and port.state.digits != "pass":
+            self._tell_all(port.hear_key(packet, now))
+            if port.state.digits == "withhold":
+                peer = self._ports.get(port.state.relay_to or 0)
+                if peer is not None:
+                    peer.stream.hold_back((port.id, packet.ssrc), packet.sequence)
+                return
+        self._relay(port, packet, now)
 
     def _relay(self, port: TwinPort, packet: RtpPacket, now: float) -> None:
         peer = self._ports.get(port.state.relay_to or 0)
-        if peer is None or not peer.state.send or peer.run is not None or peer.target() is None:
+        if peer is None or not peer.state.send or peer.run is not None or peer.dialling is not None:
+            return
+        if peer.target() is None:
             return
         payload_type = packet.payload_type
         if port.state.payload_map:
@@ -274,6 +295,9 @@ class TwinDatapath:
 
     def _tick(self, now: float) -> None:
         for port in self._ports.values():
+            sent, reanchors = port.dial(now)
+            self._totals["reanchors"] += reanchors
+            self._tell_all(sent)
             if port.run is not None and port.run.due <= now:
                 player_id = port.run.player.id
                 finished, reanchors = port.play(now)
@@ -286,6 +310,7 @@ class TwinDatapath:
         self._active = 0
         for port in self._ports.values():
             self._active += port.last_in is not None and now - port.last_in < 1.0
+            self._tell_all(port.watch(now))
             if now >= port.rtcp_due:
                 port.report(now, time.time())
                 port.rtcp_due = now + self._rtcp_s * self._rng.uniform(0.5, 1.5)

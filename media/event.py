@@ -36,6 +36,7 @@ class PortStats:
     dropped_malformed: int = 0
     dropped_payload_type: int = 0
     dropped_send: int = 0
+    dropped_digits: int = 0
     rtcp_received: int = 0
     rtcp_sent: int = 0
     latched_host: str | None = None
@@ -86,6 +87,45 @@ class PlayerFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PortSilent:
+    """A port heard no valid RTP for the `silence_ms` of its state; told once, until sound comes back."""
+
+    port_id: int
+    revision: int
+    silent_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortHeard:
+    """Sound came back to a port that had said PortSilent."""
+
+    port_id: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitReceived:
+    """The far end pressed a key (`0`-`9`, `*`, `#`, `A`-`D`, `!` for hook flash); once a key, at its end."""
+
+    port_id: int
+    revision: int
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitsSent:
+    """All digits of a `SentDigits` have gone out (never said of one that was replaced).
+
+    It may be said twice when a worker dies just then.
+    """
+
+    port_id: int
+    revision: int
+    digits_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PortClosed:
     """A released port is gone; `lost_worker`: its worker died, the counts began anew with the restart."""
 
@@ -109,7 +149,8 @@ class WorkerReady:
     worker: int
 
 
-MediaEvent: TypeAlias = PortLatched | PlayerFinished | PortClosed | WorkerLost | WorkerReady
+PortEvent: TypeAlias = PortLatched | PlayerFinished | PortSilent | PortHeard | DigitReceived | DigitsSent | PortClosed
+MediaEvent: TypeAlias = PortEvent | WorkerLost | WorkerReady
 
 _STATS_FIELDS: tuple[str, ...] = tuple(PortStats.__dataclass_fields__)
 
@@ -126,40 +167,37 @@ def unpack_stats(packed: Sequence[Any]) -> PortStats:
     return PortStats(**dict(zip(_STATS_FIELDS, packed, strict=True)))
 
 
-def _pack_latched(event: PortLatched) -> list[Any]:
-    return ["latched", event.port_id, event.revision, event.host, event.port]
-
-
-def _pack_finished(event: PlayerFinished) -> list[Any]:
-    return ["finished", event.port_id, event.revision, event.player_id, event.error]
-
-
-def _pack_closed(event: PortClosed) -> list[Any]:
-    return ["closed", event.port_id, event.revision, pack_stats(event.stats), event.lost_worker]
-
-
-def pack_event(event: PortLatched | PlayerFinished | PortClosed) -> list[Any]:
-    """Give an event that a worker sends as a flat list that msgpack can carry."""
-    if isinstance(event, PortLatched):
-        return _pack_latched(event)
-    if isinstance(event, PlayerFinished):
-        return _pack_finished(event)
-    return _pack_closed(event)
-
-
-_UNPACK: dict[str, Any] = {
-    "latched": lambda p, r, host, port: PortLatched(port_id=p, revision=r, host=host, port=port),
-    "finished": lambda p, r, player, error: PlayerFinished(port_id=p, revision=r, player_id=player, error=error),
-    "closed": lambda p, r, stats, lost: PortClosed(port_id=p, revision=r, stats=unpack_stats(stats), lost_worker=lost),
+_KINDS: dict[str, type[PortEvent]] = {
+    "latched": PortLatched,
+    "finished": PlayerFinished,
+    "silent": PortSilent,
+    "heard": PortHeard,
+    "digit": DigitReceived,
+    "sent": DigitsSent,
+    "closed": PortClosed,
 }
+_NAMES: dict[type[PortEvent], str] = {kind: name for name, kind in _KINDS.items()}
+_FIELDS: dict[str, tuple[str, ...]] = {name: tuple(kind.__dataclass_fields__) for name, kind in _KINDS.items()}
 
 
-def unpack_event(packed: Sequence[Any]) -> PortLatched | PlayerFinished | PortClosed:
+def pack_event(event: PortEvent) -> list[Any]:
+    """Give an event that a worker sends as a flat list that msgpack can carry."""
+    name = _NAMES[type(event)]
+    packed = [name, *[getattr(event, field) for field in _FIELDS[name]]]
+    if isinstance(event, PortClosed):
+        packed[3] = pack_stats(event.stats)
+    return packed
+
+
+def unpack_event(packed: Sequence[Any]) -> PortEvent:
     """Read what `pack_event` gave. Raises BadMediaEvent."""
     try:
-        event: PortLatched | PlayerFinished | PortClosed = _UNPACK[packed[0]](*packed[1:])
+        name, *values = packed
+        fields = dict(zip(_FIELDS[name], values, strict=True))
+        if name == "closed":
+            fields["stats"] = unpack_stats(fields["stats"])
+        return _KINDS[name](**fields)
     except BadMediaEvent:
         raise
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise BadMediaEvent(f"media event: {error!r} in {packed!r}") from error
-    return event

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from media.digits import MORE_ENDS, MOST_DIGITS, STEP_MS, is_dialable
+
 Latch: TypeAlias = Literal["auto", "strict", "off"]
+Digits: TypeAlias = Literal["pass", "copy", "withhold"]
 Address: TypeAlias = tuple[str, int]
 
+_DIGITS: dict[str, Digits] = {"pass": "pass", "copy": "copy", "withhold": "withhold"}
 _LATCHES: dict[str, Latch] = {"auto": "auto", "strict": "strict", "off": "off"}
 
 
@@ -61,6 +65,67 @@ class Player:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentDigits:
+    """Keys sent to the far end as telephone events (RFC 4733), in the port's one outgoing stream.
+
+    `id` tells rows of digits apart: a put with the same id lets them go on, another id starts anew, None cuts
+    them short. `digits` are 1..128 of `0`-`9`, `*`, `#`, `A`-`D`, `!` (hook flash), each of `duration_ms` (40..8000)
+    and followed by `gap_ms` (40..8000), in whole packets of 20 ms; `clock_rate` is the event format's, which is that
+    of the audio. Raises BadPortState.
+    """
+
+    id: int
+    digits: str
+    payload_type: int
+    clock_rate: int = 8000
+    duration_ms: int = 100
+    gap_ms: int = 100
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.digits) <= MOST_DIGITS or not is_dialable(self.digits):
+            raise BadPortState(f"digits {self.id}: give 1..{MOST_DIGITS} of 0-9 * # A-D !")
+        if not 40 <= self.duration_ms <= 8000 or not 40 <= self.gap_ms <= 8000:
+            raise BadPortState(f"digits {self.id}: duration {self.duration_ms} ms, gap {self.gap_ms} ms; give 40..8000")
+        if not 1 <= self.id < 1 << 62 or not 0 <= self.payload_type <= 127 or not 1000 <= self.clock_rate <= 384000:
+            raise BadPortState(
+                f"digits {self.id}: payload type {self.payload_type}, clock rate {self.clock_rate} Hz, "
+                "or the id is out of range"
+            )
+
+    @property
+    def steps(self) -> int:
+        """Packets of one digit, up to and with the first that carries its end."""
+        return -(-self.duration_ms // STEP_MS)
+
+    @property
+    def period(self) -> int:
+        """Packet times from the beginning of one digit to that of the next."""
+        return self.steps + max(MORE_ENDS, -(-self.gap_ms // STEP_MS))
+
+    def pack(self) -> list[Any]:
+        """Give the digits as a flat list that msgpack can carry."""
+        return [self.id, self.digits, self.payload_type, self.clock_rate, self.duration_ms, self.gap_ms]
+
+    @classmethod
+    def unpack(cls, packed: Sequence[Any]) -> "SentDigits":
+        """Read what `pack` gave. Raises BadPortState."""
+        try:
+            ident, digits, payload_type, clock_rate, duration_ms, gap_ms = packed
+            return cls(
+                id=ident,
+                digits=digits,
+                payload_type=payload_type,
+                clock_rate=clock_rate,
+                duration_ms=duration_ms,
+                gap_ms=gap_ms,
+            )
+        except BadPortState:
+            raise
+        except (TypeError, ValueError) as error:
+            raise BadPortState(f"digits: {error}; give the six fields of SentDigits.pack()") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PortState:
     """Everything a port shall do from now on; a put replaces the whole of it.
 
@@ -73,6 +138,11 @@ class PortState:
     `player`: plays into the far end's ear instead of what the peer port relays.
     `latch`: `auto` learns the far end's real address, `strict` takes the signalled one only, `off` takes any
     source and always sends to the signalled address.
+    `silence_ms`: a port that receives and hears no valid RTP for so long says PortSilent; None does not watch.
+    `event_types`: (payload type, clock rate) of telephone events in what the far end sends, four at most.
+    `digits`: what becomes of the far end's events: `pass` relays them unread, `copy` relays and reports each key,
+    `withhold` reports it and relays nothing.
+    `send_digits`: sent to the far end now; what is relayed to it or played waits meanwhile.
     """
 
     remote_rtp: Address | None = None
@@ -86,6 +156,10 @@ class PortState:
     player: Player | None = None
     latch: Latch = "auto"
     cname: str = ""
+    silence_ms: int | None = None
+    event_types: tuple[tuple[int, int], ...] = ()
+    digits: Digits = "pass"
+    send_digits: SentDigits | None = None
 
     def pack(self) -> list[Any]:
         """Give the state as a flat list that msgpack can carry."""
@@ -101,13 +175,20 @@ class PortState:
             None if self.player is None else self.player.pack(),
             self.latch,
             self.cname,
+            self.silence_ms,
+            self.event_types,
+            self.digits,
+            None if self.send_digits is None else self.send_digits.pack(),
         ]
 
     @classmethod
     def unpack(cls, packed: Sequence[Any]) -> "PortState":
         """Read what `pack` gave. Raises BadPortState."""
         try:
-            rtp, rtcp, send, receive, accept, clock_rate, relay_to, payload_map, player, latch, cname = packed
+            (
+                rtp, rtcp, send, receive, accept, clock_rate, relay_to, payload_map, player, latch, cname,
+                silence_ms, event_types, digits, send_digits,
+            ) = packed  # fmt: skip
             return cls(
                 remote_rtp=None if rtp is None else (rtp[0], rtp[1]),
                 remote_rtcp=None if rtcp is None else (rtcp[0], rtcp[1]),
@@ -120,6 +201,10 @@ class PortState:
                 player=None if player is None else Player.unpack(player),
                 latch=_LATCHES[latch],
                 cname=cname,
+                silence_ms=silence_ms,
+                event_types=tuple((pair[0], pair[1]) for pair in event_types),
+                digits=_DIGITS[digits],
+                send_digits=None if send_digits is None else SentDigits.unpack(send_digits),
             )
         except BadPortState:
             raise

@@ -5,14 +5,17 @@ import socket
 import struct
 from dataclasses import dataclass, field
 
-from media.event import PortLatched, PortStats
+from media.event import DigitReceived, DigitsSent, PortEvent, PortHeard, PortLatched, PortSilent, PortStats
+from media.key_listener import KeyListener, KeyPress
 from media.port_state import Address, Player, PortState
 from media.reception import Reception
 from media.rtcp import NTP_OFFSET_S, Compound, MalformedRtcp, SenderInfo, build_compound, parse_compound
 from media.rtp import RtpPacket, build_rtp
+from media.silence_watch import SilenceWatch
+from media.twin_dialling import CATCH_UP, Dialling
+from media.twin_stream import OutgoingStream
 
-_DURABLE = struct.Struct("<QIIdHB?46sH46sH")
-_CATCH_UP = 5
+_DURABLE = struct.Struct("<QIIdHB?46sH46sHQB")
 
 
 @dataclass(slots=True)
@@ -37,7 +40,6 @@ class TwinPort:
     rtcp: socket.socket
     slot: memoryview
     rtcp_due: float
-    ssrc: int
     state: PortState = field(default_factory=PortState)
     revision: int = 0
     latched: Address | None = None
@@ -48,21 +50,18 @@ class TwinPort:
     restarted: bool = False
     run: PlayerRun | None = None
     player_id: int | None = None
-    started: bool = False
-    next_seq: int = 0
-    last_ts: int = 0
-    last_out: float | None = None
-    source: object = None
-    seq_offset: int = 0
-    ts_offset: int = 0
-    marked: bool = False
+    stream: OutgoingStream = field(default_factory=OutgoingStream)
     counts: dict[str, int] = field(default_factory=dict)
     packets_reported: int = 0
     first_in: float | None = None
     last_in: float | None = None
-    first_out: float | None = None
     rtt_ms: float | None = None
     far: tuple[int, float, int] | None = None
+    keys: KeyListener = field(default_factory=KeyListener)
+    dialling: Dialling | None = None
+    digits_id: int = 0
+    digits_at: int = 0
+    silence: SilenceWatch = field(default_factory=SilenceWatch)
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter named as in PortStats."""
@@ -70,17 +69,20 @@ class TwinPort:
 
     def recall(self, rng: random.Random) -> None:
         """Go on with what the shared memory knows of this port, or begin anew."""
-        owner, ssrc, last_ts, last_out, next_seq, latched_by, started, host, port, shost, sport = _DURABLE.unpack_from(
-            self.slot
-        )
+        (
+            owner, ssrc, last_ts, last_out, next_seq, latched_by, started, host, port, shost, sport,
+            digits_id, digits_at,
+        ) = _DURABLE.unpack_from(self.slot)  # fmt: skip
         if owner != self.id:
-            self.ssrc = rng.getrandbits(32)
+            self.stream.ssrc = rng.getrandbits(32)
             self.keep()
             return
-        self.ssrc, self.last_ts, self.next_seq, self.started = ssrc, last_ts, next_seq, started
-        self.last_out = last_out if started else None
+        self.stream = OutgoingStream(
+            ssrc=ssrc, last_ts=last_ts, next_seq=next_seq, started=started, last_out=last_out if started else None
+        )
         self.latched = (host.rstrip(b"\0").decode(), port) if latched_by else None
         self.latched_signalled = latched_by == 2
+        self.digits_id, self.digits_at = digits_id, digits_at
         self.signalled = (shost.rstrip(b"\0").decode(), sport) if sport else None
 
     def keep(self) -> None:
@@ -88,20 +90,89 @@ class TwinPort:
         host, port = self.latched or ("", 0)
         shost, sport = self.signalled or ("", 0)
         latched_by = 0 if self.latched is None else 2 if self.latched_signalled else 1
+        stream = self.stream
         _DURABLE.pack_into(
-            self.slot, 0, self.id, self.ssrc, self.last_ts, self.last_out or 0.0, self.next_seq, latched_by,
-            self.started, host.encode(), port, shost.encode(), sport,
+            self.slot, 0, self.id, stream.ssrc, stream.last_ts, stream.last_out or 0.0, stream.next_seq, latched_by,
+            stream.started, host.encode(), port, shost.encode(), sport, self.digits_id, self.digits_at,
         )  # fmt: skip
 
-    def apply(self, revision: int, state: PortState) -> None:
+    def apply(self, revision: int, state: PortState, now: float) -> list[PortEvent]:
         """Take a new state; another signalled address or way of latching forgets the latch."""
+        self.silence.set(state.silence_ms if state.receive else None, now)
         if state.latch != self.state.latch or state.remote_rtp != self.signalled:
             self.latched = None
             self.rtcp_latched = None
+        ended = self._set_dialling(state, now)
         self.revision = revision
         self.state = state
         self.signalled = state.remote_rtp
         self.keep()
+        return [DigitsSent(port_id=self.id, revision=revision, digits_id=self.digits_id)] if ended else []
+
+    def _set_dialling(self, state: PortState, now: float) -> bool:
+        # Still with the old state: a digit that is cut short ends where it began. True: all was dialled before.
+        wanted, running = state.send_digits, self.state.send_digits
+        if wanted == running or (wanted is not None and running is not None and wanted.id == running.id):
+            return False
+        if self.dialling is not None and self.state.send:
+            for packet in self.dialling.cut():
+                self.emit(("digits", self.digits_id), packet, now)
+        self.dialling = None
+        known = wanted is not None and wanted.id == self.digits_id
+        # Another worker began it: what has been dialled is not dialled again.
+        self.digits_at = self.digits_at if known else 0
+        self.digits_id = 0 if wanted is None else wanted.id
+        if wanted is not None and self.digits_at < len(wanted.digits):
+            self.dialling = Dialling(wanted=wanted, due=now, at=self.digits_at)
+        return wanted is not None and self.dialling is None
+
+    def hear_key(self, packet: RtpPacket, now: float) -> list[PortEvent]:
+        """Take a packet of a telephone event; gives the keys that ended."""
+        rate_hz = dict(self.state.event_types)[packet.payload_type]
+        return self._reported(self.keys.hear(packet, rate_hz, now))
+
+    def new_stream(self, now: float) -> list[PortEvent]:
+        """Another stream begins at the far end."""
+        return self._reported(self.keys.begin(now))
+
+    def _reported(self, keys: list[KeyPress]) -> list[PortEvent]:
+        return [
+            DigitReceived(port_id=self.id, revision=self.revision, digit=key.digit, duration_ms=key.duration_ms)
+            for key in keys
+        ]
+
+    def watch(self, now: float) -> list[PortEvent]:
+        """Look for silence, for its end, and for keys whose end was lost."""
+        events = self._reported(self.keys.ceased(now))
+        change = self.silence.look(self.last_in, now)
+        if change == "silent":
+            silent_ms = self.silence.silent_ms
+            events.append(PortSilent(port_id=self.id, revision=self.revision, silent_ms=silent_ms))
+        elif change == "heard":
+            events.append(PortHeard(port_id=self.id, revision=self.revision))
+        return events
+
+    def dial(self, now: float) -> tuple[list[PortEvent], int]:
+        """Send the events that are due; gives (events, re-anchors)."""
+        dialling = self.dialling
+        if dialling is None or not self.state.send or self.target() is None:
+            if dialling is not None:
+                dialling.due = now
+            return [], 0
+        for _ in range(CATCH_UP):
+            if dialling.due > now:
+                return [], 0
+            packet = dialling.next()
+            self.digits_at = dialling.at
+            if packet is not None:
+                self.emit(("digits", self.digits_id), packet, now)
+            if dialling.done:
+                self.dialling = None
+                return [DigitsSent(port_id=self.id, revision=self.revision, digits_id=self.digits_id)], 0
+        if dialling.due > now:
+            return [], 0
+        dialling.due = now + 0.02
+        return [], 1
 
     def target(self) -> Address | None:
         """Where RTP goes: the latched address, else the signalled one (RFC 4961)."""
@@ -128,48 +199,21 @@ class TwinPort:
         target = self.target()
         if target is None:
             return
-        if source != self.source or anew:
-            self._anchor(source, packet, now)
-        sequence = (packet.sequence + self.seq_offset) & 0xFFFF
-        timestamp = (packet.timestamp + self.ts_offset) & 0xFFFFFFFF
-        if (sequence + 1 - self.next_seq) & 0xFFFF < 0x8000:
-            self.next_seq, self.last_ts, self.last_out = (sequence + 1) & 0xFFFF, timestamp, now
-        out = RtpPacket(
-            payload_type=packet.payload_type,
-            sequence=sequence,
-            timestamp=timestamp,
-            ssrc=self.ssrc,
-            payload=packet.payload,
-            marker=packet.marker or self.marked,
-        )
-        self.marked = False
+        out = self.stream.number(source, packet, now, self.state.clock_rate, anew=anew)
         self.count("packets_sent")
         self.count("octets_sent", len(packet.payload))
         self._send(self.rtp, build_rtp(out), target)
         self.keep()
 
-    def _anchor(self, source: object, packet: RtpPacket, now: float) -> None:
-        passed = 0
-        if self.started and self.last_out is not None:
-            passed = max(1, int((now - self.last_out) * self.state.clock_rate))
-        else:
-            # The SSRC is random; its bits serve for the first sequence number and timestamp as well.
-            self.next_seq, self.last_ts = self.ssrc >> 7 & 0xFFFF, self.ssrc * 2654435761 & 0xFFFFFFFF
-            self.started, self.first_out = True, now
-        self.source = source
-        self.seq_offset = (self.next_seq - packet.sequence) & 0xFFFF
-        self.ts_offset = (self.last_ts + passed - packet.timestamp) & 0xFFFFFFFF
-        self.marked = True
-
     def play(self, now: float) -> tuple[bool, int]:
         """Send the frames that are due; gives (finished, re-anchors)."""
         run = self.run
-        if run is None or not self.state.send or self.target() is None:
+        if run is None or not self.state.send or self.target() is None or self.dialling is not None:
             if run is not None:
                 run.due = now
             return False, 0
         player = run.player
-        for _ in range(_CATCH_UP):
+        for _ in range(CATCH_UP):
             if run.due > now:
                 return False, 0
             payload = bytes(run.data[run.position : run.position + player.frame_bytes])
@@ -197,7 +241,7 @@ class TwinPort:
         missed = int((now - run.due) * 1000.0 // player.ptime_ms) + 1
         run.due += missed * player.ptime_ms / 1000.0
         run.timestamp += missed * player.samples_per_frame
-        self.marked = True
+        self.stream.mark()
         return False, 1
 
     def report(self, now: float, wall_s: float, *, goodbye: bool = False) -> None:
@@ -207,17 +251,18 @@ class TwinPort:
             return
         sent = self.counts.get("packets_sent", 0)
         sender = None
-        if sent != self.packets_reported and self.last_out is not None:
-            since = int((now - self.last_out) * self.state.clock_rate)
+        last_out = self.stream.last_out
+        if sent != self.packets_reported and last_out is not None:
+            since = int((now - last_out) * self.state.clock_rate)
             sender = SenderInfo(
                 ntp=int((wall_s + NTP_OFFSET_S) * (1 << 32)),
-                timestamp=self.last_ts + since,
+                timestamp=self.stream.last_ts + since,
                 packets=sent,
                 octets=self.counts.get("octets_sent", 0),
             )
         self.packets_reported = sent
         compound = Compound(
-            ssrc=self.ssrc,
+            ssrc=self.stream.ssrc,
             sender=sender,
             blocks=self.reception.block(now),
             cname=self.state.cname,
@@ -241,7 +286,7 @@ class TwinPort:
             self.reception.last_sr = compound.sender.ntp >> 16 & 0xFFFFFFFF
             self.reception.last_sr_s = now
         for block in compound.blocks:
-            if block.ssrc != self.ssrc:
+            if block.ssrc != self.stream.ssrc:
                 continue
             self.far = (block.cumulative_lost, block.fraction_lost / 256.0, block.jitter)
             trip = (int((wall_s + NTP_OFFSET_S) * 65536) - block.last_sr - block.delay) & 0xFFFFFFFF
@@ -290,13 +335,14 @@ class TwinPort:
             latched_host=None if self.latched is None else self.latched[0],
             latched_port=None if self.latched is None else self.latched[1],
             ssrc_in=self.reception.ssrc,
-            ssrc_out=self.ssrc if self.started else None,
+            ssrc_out=self.stream.ssrc if self.stream.started else None,
             first_received_s=self.first_in,
             last_received_s=self.last_in,
-            first_sent_s=self.first_out,
-            last_sent_s=self.last_out,
+            first_sent_s=self.stream.first_out,
+            last_sent_s=self.stream.last_out,
             received_ago_ms=_ms_ago(self.last_in, now),
-            sent_ago_ms=_ms_ago(self.last_out, now),
+            sent_ago_ms=_ms_ago(self.stream.last_out, now),
+            dropped_digits=self.keys.dropped,
             **self.counts,
         )
 

@@ -5,18 +5,16 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from media.event import PlayerFinished, PortClosed, PortLatched, PortStats, unpack_event, unpack_stats
+from media.event import PortEvent, PortStats, unpack_event
 from media.launcher import Launcher, WorkerProcess
+from media.look import Looks
 from media.worker_protocol import (
     CLOSE,
     FORGET,
-    LOOK,
     MESSAGE_BYTES,
     MOST_COMMANDS,
-    MOST_LOOKS,
     MOST_OPENS,
     OPEN,
     PUT,
@@ -27,16 +25,6 @@ from media.worker_protocol import (
 
 # Waking the worker costs more than the close itself, so closes of several calls share one wake.
 _CLOSE_WITHIN_S = 0.02
-
-PortEvent = PortLatched | PlayerFinished | PortClosed
-
-
-@dataclass(slots=True)
-class _Look:
-    """A question about ports that the worker is answering."""
-
-    done: asyncio.Future[None]
-    rows: dict[int, PortStats] = field(default_factory=dict)
 
 
 class WorkerLink:
@@ -74,8 +62,7 @@ class WorkerLink:
         self._queue: deque[tuple[bytes, list[int]]] = deque()
         self._confirms: list[asyncio.Future[None]] = []
         self._awaited: deque[tuple[int, list[asyncio.Future[None]]]] = deque()
-        self._looks: dict[int, _Look] = {}
-        self._question = 0
+        self._looks = Looks(loop)
         self._message = 0
         self._buffer = memoryview(bytearray(MESSAGE_BYTES))
         self._flush_asked = False
@@ -146,12 +133,8 @@ class WorkerLink:
         """
         if not self.up or not port_ids:
             return {}
-        self._question += 1
-        question = self._question
-        look = self._looks[question] = _Look(self._loop.create_future())
-        for start in range(0, len(port_ids), MOST_LOOKS):
-            last = start + MOST_LOOKS >= len(port_ids)
-            self._ends.append([LOOK, question, list(port_ids[start : start + MOST_LOOKS]), last])
+        question, look = self._looks.ask(port_ids)
+        self._ends += look.commands
         self._ask_flush()
         try:
             async with asyncio.timeout(timeout_s):
@@ -159,19 +142,8 @@ class WorkerLink:
         except TimeoutError:
             return {}
         finally:
-            # An answer that comes later finds nobody.
-            self._looks.pop(question, None)
+            self._looks.close(question)
         return look.rows
-
-    def _row(self, question: int, port_id: int, packed: Sequence[Any]) -> None:
-        look = self._looks.get(question)
-        if look is not None:
-            look.rows[port_id] = unpack_stats(packed)
-
-    def _looked(self, question: int) -> None:
-        look = self._looks.get(question)
-        if look is not None and not look.done.done():
-            look.done.set_result(None)
 
     async def stop(self, timeout_s: float) -> None:
         """Tell the process to end and wait for it; kill it after `timeout_s`."""
@@ -279,9 +251,9 @@ class WorkerLink:
             confirmed, events = unpack(self._buffer[:size])
             for event in events:
                 if event[0] == "stats":
-                    self._row(event[1], event[2], event[3])
+                    self._looks.row(event[1], event[2], event[3])
                 elif event[0] == "looked":
-                    self._looked(event[1])
+                    self._looks.answered(event[1])
                 else:
                     self._on_event(unpack_event(event))
             if confirmed:
@@ -323,9 +295,7 @@ class WorkerLink:
         self._queue.clear()
         self._opens, self._puts, self._ends = [], {}, []
         self._confirm(self._message)
-        for question in list(self._looks):
-            self._looks[question].rows.clear()
-            self._looked(question)
+        self._looks.lose()
         for done in self._confirms:
             if not done.done():
                 done.set_result(None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from media.event import MediaEvent, PlayerFinished, PortClosed, PortLatched, WorkerLost, WorkerReady
+from media.event import MediaEvent, PortClosed, PortEvent, PortLatched, WorkerLost, WorkerReady
 from pbx.admission import Rates
 from pbx.events import LegStarted
 from pbx.inbox import HangUpOrder, MediaSignal, SipSignal
@@ -247,7 +247,7 @@ class Node:
         else:
             self._on_port_event(event)
 
-    def _on_port_event(self, event: PortLatched | PlayerFinished) -> None:
+    def _on_port_event(self, event: PortEvent) -> None:
         call, leg = self._ports.get(event.port_id, (None, None))
         if call is None or leg is None:
             return

@@ -41,6 +41,7 @@ MAY_TOUCH_THE_WORLD: dict[str, frozenset[str]] = {
             "media/datapath.py",
             "media/datapath_twin.py",
             "media/launcher.py",
+            "media/look.py",
             "media/twin_port.py",
             "media/worker.py",
             "media/worker_link.py",

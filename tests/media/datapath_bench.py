@@ -8,14 +8,13 @@ from collections.abc import Callable
 from media.allocator import bind_udp
 from media.datapath import COMPILED, Datapath, open_datapath
 from media.datapath_twin import TwinDatapath
-from media.event import PlayerFinished, PortClosed, PortLatched
+from media.event import PortEvent
 from media.port_state import PortState
 from media.rtp import RtpPacket
 from tests.media.phone import Phone
 
 SILENCE_S = 0.05
 Address = tuple[str, int]
-Event = PortLatched | PlayerFinished | PortClosed
 
 
 class Bench:
@@ -27,7 +26,7 @@ class Bench:
         self.rtcp_interval_s = rtcp_interval_s
         self.path = self.started()
         self.sockets: dict[int, tuple[socket.socket, socket.socket]] = {}
-        self.seen: list[Event] = []
+        self.seen: list[PortEvent] = []
 
     def started(self) -> Datapath:
         path = self.make(memory=self.memory, seed=7, silence_s=SILENCE_S, rtcp_interval_s=self.rtcp_interval_s)
@@ -52,7 +51,7 @@ class Bench:
         host, port = self.sockets[port_id][1].getsockname()[:2]
         return host, port
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[PortEvent]:
         self.seen += self.path.events()
         return self.seen
 
