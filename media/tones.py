@@ -52,12 +52,16 @@ _SPECIAL_INFORMATION = Tone(
 )
 """E.180 §8: three rising tones and a pause; said before or instead of "not in service"."""
 
+_WARNING = _cadence((1400,), 200, 200, 200, 400)
+"""Two short tones to those who talk: the call will soon be cut."""
+
 _US = {
     "dial": _steady(350, 440),
     "ringback": _cadence((440, 480), 2000, 4000),
     "busy": _cadence((480, 620), 500, 500),
     "congestion": _cadence((480, 620), 250, 250),
     "sit": _SPECIAL_INFORMATION,
+    "warning": _WARNING,
 }
 _GB = {
     "dial": _steady(350, 440),
@@ -65,6 +69,7 @@ _GB = {
     "busy": _cadence((400,), 375, 375),
     "congestion": _cadence((400,), 400, 350, 225, 525),
     "sit": _SPECIAL_INFORMATION,
+    "warning": _WARNING,
 }
 _EU = {
     "dial": _steady(425),
@@ -72,6 +77,7 @@ _EU = {
     "busy": _cadence((425,), 500, 500),
     "congestion": _cadence((425,), 250, 250),
     "sit": _SPECIAL_INFORMATION,
+    "warning": _WARNING,
 }
 _DE = {
     "dial": _steady(425),
@@ -79,6 +85,7 @@ _DE = {
     "busy": _cadence((425,), 480, 480),
     "congestion": _cadence((425,), 240, 240),
     "sit": _SPECIAL_INFORMATION,
+    "warning": _WARNING,
 }
 _FR = {
     "dial": _steady(440),
@@ -86,6 +93,7 @@ _FR = {
     "busy": _cadence((440,), 500, 500),
     "congestion": _cadence((440,), 250, 250),
     "sit": _SPECIAL_INFORMATION,
+    "warning": _WARNING,
 }
 _CN = {
     "dial": _steady(450),
@@ -93,6 +101,7 @@ _CN = {
     "busy": _cadence((450,), 350, 350),
     "congestion": _cadence((450,), 700, 700),
     "sit": _SPECIAL_INFORMATION,
+    "warning": _WARNING,
 }
 
 TONES: dict[str, dict[str, Tone]] = {

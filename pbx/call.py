@@ -21,6 +21,8 @@ class Call:
     max_forwards: int
     legs: list[Leg] = field(default_factory=list)
     answered: bool = False
+    depth: int = 0
+    """How many calls of ours lead to this one: a far end sent them back to us."""
     hops: int = 0
     """Destinations that the call was led to."""
 

@@ -8,7 +8,7 @@ from media.allocator import NoPortsLeft
 from media.event import PlayerFinished
 from media.offer_answer import CodecMismatch
 from media.sdp import SdpError
-from pbx import negotiation
+from pbx import duration, negotiation
 from pbx.call import Call
 from pbx.dial import Dial, DialTarget
 from pbx.events import CallAnswered, CallBridged, CallRouted, LegAnswered
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 # Statuses of a callee that a caller may see as they are; others become the status of the reason.
 _PASSED_ON = frozenset({404, 410, 480, 484, 485, 486, 488, 600, 603, 604, 606, 607, 608})
+
+TURN_S = 2.0
+"""How long a call may wait for its turn on a trunk whose rate of calls is limited."""
 
 
 class CallControl:
@@ -87,6 +90,7 @@ class CallControl:
         caller.state = LegState.UP
         self.call.answered = True
         session.connect(caller)
+        duration.limit(session, caller, *(() if by is None else (by,)))
         journal = session.node.journal
         journal.emit(CallAnswered(call=self.call.id, leg=None if by is None else by.id))
         agreement = caller.agreement
@@ -164,6 +168,18 @@ class CallControl:
         return session.occupy(("trunk", trunk.name), trunk.max_total) and session.occupy(
             ("trunk", trunk.name, way), limit
         )
+
+    async def trunk_turn(self, trunk: TrunkSnapshot) -> bool:
+        """Wait until the trunk's call rate lets one more out, for TURN_S at the most; False where it does not."""
+        node, key = self._session.node, ("trunk", trunk.name)
+        deadline = node.clock.now() + TURN_S
+        while not node.rates.take(key, trunk.max_cps, node.clock.now()):
+            due = node.clock.now() + node.rates.wait_s(key, trunk.max_cps, node.clock.now())
+            if due > deadline:
+                return False
+            await self._session.next(due)
+            self._session.need(self.caller)
+        return True
 
     def caller_address(self) -> str:
         """The From of outbound legs: the caller's number in the tenant's domain."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from media.sdp import SdpError
 from pbx import negotiation
+from pbx.admission import Admission
 from pbx.authenticator import Authenticator
 from pbx.call import Call
 from pbx.codec_policy import policy
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from pbx.tenant import TenantView
 
 RETRY_AFTER_S = 5
+MAX_DEPTH = 5
+"""How often a call of ours may come back to us by way of others before that is a loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +50,19 @@ class Ingress:
     """Admits calls. A trunk is known by its address, a device by its password; nobody else gets in."""
 
     def __init__(
-        self, *, node: Node, configuration: Configuration, authenticator: Authenticator, runner: PlanRunner
+        self,
+        *,
+        node: Node,
+        configuration: Configuration,
+        authenticator: Authenticator,
+        runner: PlanRunner,
+        admission: Admission,
     ) -> None:
         self._node = node
+        self.admission = admission
         self._runner = runner
         self._configuration = configuration
         self._authenticator = authenticator
-        self.draining = False
-        """No new calls are taken; those that run go on."""
 
     def on_invite(self, event: InviteReceived) -> None:
         request = event.request
@@ -76,15 +85,18 @@ class Ingress:
 
     def _overload(self) -> tuple[int, tuple[tuple[str, str], ...]] | None:
         """503 is for the node alone: carriers take it for a line that is down."""
-        if self.draining or self._node.journal.full:
-            return 503, (("retry-after", str(RETRY_AFTER_S)),)
-        return None
+        node = self._node
+        if self.admission.refuses(len(node.sessions), node.journal.full) is None:
+            return None
+        return 503, (("retry-after", str(RETRY_AFTER_S)),)
 
     def _hops(self, request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:
         hops = request.max_forwards
         return (483, ()) if hops is not None and hops <= 0 else None
 
     def _refuse(self, event: InviteReceived, status: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        if status != 401:
+            self.refused[status] += 1
         self._node.send(Respond(usage=event.usage, status=status, headers=headers))
 
     def _trunk_caller(self, event: InviteReceived) -> Caller | None:
@@ -127,6 +139,7 @@ class Ingress:
 
     def _begin(self, event: InviteReceived, caller: Caller) -> None:
         node, request, flow = self._node, event.request, event.flow
+        node.transport.vouch(flow)
         called = user_of(request.uri)
         call = Call(
             id=node.new_id(),
@@ -136,6 +149,7 @@ class Ingress:
             caller_name=caller.name,
             called=called,
             max_forwards=70 if request.max_forwards is None else request.max_forwards,
+            depth=node.depth_of(request.call_id),
         )
         session = Session(node, call, caller.tenant, self._runner)
         node.journal.emit(
@@ -177,19 +191,27 @@ class Ingress:
                 end = LegEnd(reason=Reason.MEDIA_FAILED, party=Party.SYSTEM, status=400, text="Bad SDP", q850=47)
                 session.refuse(end, (negotiation.warning(error),))
                 return
+        if call.depth > MAX_DEPTH:
+            session.refuse(LegEnd(reason=Reason.LOOP, party=Party.SYSTEM, status=482, q850=25))
+            return
         if not self._has_room(session, caller):
-            # 486 for a full trunk or extension: 503 would make a carrier divert all its calls.
+            # 486 for a full tenant, trunk or extension: 503 would make a carrier divert all its calls.
             session.refuse(LegEnd(reason=Reason.BLOCKED_CAPACITY, party=Party.SYSTEM, status=486, q850=17))
             return
         node.start(session)
 
     def _has_room(self, session: Session, caller: Caller) -> bool:
-        tenant = caller.tenant
+        """Take a place wherever the call counts, from wide to narrow; what was taken goes back with the call."""
+        tenant, now = caller.tenant, self._node.clock.now()
+        key = ("tenant", tenant.key)
+        if not session.occupy(key, tenant.facts.max_calls) or not self._node.rates.take(key, tenant.facts.max_cps, now):
+            return False
         if caller.trunk is not None:
             trunk = tenant.trunk(caller.trunk)
             return trunk is not None and (
                 session.occupy(("trunk", trunk.name), trunk.max_total)
                 and session.occupy(("trunk", trunk.name, "in"), trunk.max_in)
+                and self._node.rates.take(("trunk", trunk.name), trunk.max_cps, now)
             )
         extension = tenant.extension(caller.extension or "")
         return extension is not None and session.occupy(

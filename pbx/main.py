@@ -23,8 +23,10 @@ from media.client import MediaClient
 from media.datapath import COMPILED
 from media.launcher import ExecLauncher
 from media.ready_file import ReadyFile
+from pbx.admission import Admission
 from pbx.authenticator import Authenticator
 from pbx.banner import banner
+from pbx.certificate_watch import CertificateWatch
 from pbx.clock import SystemClock
 from pbx.collector import Collector
 from pbx.configuration import Configuration
@@ -32,6 +34,7 @@ from pbx.events import NodeStarted, NodeStopping
 from pbx.ingress import Ingress
 from pbx.journal import Journal
 from pbx.keepalive import Keepalive
+from pbx.listening import addresses, open_transports, tls_contexts
 from pbx.location import Location, restored_binding
 from pbx.logs import set_up_logs
 from pbx.loop_lag import LoopLag
@@ -50,7 +53,6 @@ from pbx.trace.tracer import Tracer
 from pbx.ulid import UlidFactory
 from sip.core import EXTENSIONS, StackSettings
 from sip.timers import Timing
-from sip.transport import Transports
 
 VERSION = "0.1.0"
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,6 +81,7 @@ class Server:
         self._boot = secrets.token_hex(8)
         self._log = structlog.get_logger("pbx")
         self._collector = Collector()
+        self._certificates: CertificateWatch | None = None
         self._tracer: Tracer | None = None
 
     async def start(self) -> bool:
@@ -109,11 +112,13 @@ class Server:
             await self._records.stop()
             return False
         self._assemble(snapshot, await self._sounds(data))
-        self._transports = Transports(self._node.receive, self._node.unreachable, self._node.pump, loop)
+        tls = tls_contexts(settings.tls)
+        self._certificates = None if tls is None else CertificateWatch(tls, self._log)
+        self._transports = open_transports(settings, self._node, loop, tls)
         self._node.transport = self._transports
+        self._location.is_open = self._transports.is_open
+        self._location.watch(lambda binding, now: self._transports.vouch(binding.flow))
         self._keepalive = Keepalive(self._location, self._transports.send)
-        for listen in settings.sip.listen:
-            self._transports.listen_udp((listen, settings.sip.udp_port))
         await self._restore_bindings()
         self._media = self._make_media()
         self._node.media = self._media
@@ -125,7 +130,7 @@ class Server:
         if self._tracer is not None:
             self._tasks.append(loop.create_task(self._every(TRACE_S, self._tracer.flush), name="trace"))
         self._collector.start()
-        print(banner(settings, snapshot, [one.address for one in self._transports.listeners], self._media.capacity()))
+        print(banner(settings, snapshot, addresses(self._transports), self._media.capacity()))
         if self._media.capacity() < FEW_CALLS:
             print("The file limit leaves room for hardly any call: raise it (ulimit -n).", file=sys.stderr)
         if not COMPILED:
@@ -174,7 +179,16 @@ class Server:
             media_address_v6=self._media_address_v6(),
         )
         ingress = Ingress(
-            node=self._node, configuration=configuration, authenticator=authenticator, runner=DialplanRunner()
+            node=self._node,
+            configuration=configuration,
+            authenticator=authenticator,
+            runner=DialplanRunner(),
+            admission=Admission(
+                settings.admission,
+                now=clock.now,
+                free_calls=lambda: self._media.capacity() - self._node.ports_in_use // 2,
+                lag_s=lambda: self._loop_lag.recent_s,
+            ),
         )
         registrar = Registrar(
             configuration=configuration, location=self._location, authenticator=authenticator, clock=clock
@@ -236,12 +250,20 @@ class Server:
         now = self._clock.now()
         self._location.expire(now)
         self._keepalive.beat(now)
+        self._transports.beat()
+        if self._certificates is not None:
+            self._certificates.beat(now, self._clock.wall_ns() / 1e9)
         self._collector.beat(idle=not self._node.sessions)
         self._journal.flush()
 
+    def hurry_certificates(self) -> None:
+        """SIGHUP: take certificates that changed now."""
+        if self._certificates is not None:
+            self._certificates.hurry(self._clock.wall_ns() / 1e9)
+
     async def stop(self) -> None:
         """No new calls, end those that run, write everything down."""
-        self._ingress.draining = True
+        self._ingress.admission.draining = True
         for task in self._tasks:
             task.cancel()
         await self._node.stop()
@@ -264,6 +286,7 @@ async def serve(settings: Settings, documents: list[Path]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     server = Server(settings, documents)
+    loop.add_signal_handler(signal.SIGHUP, server.hurry_certificates)
     if not await server.start():
         return EXIT_CONFIG
     await ended.wait()

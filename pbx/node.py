@@ -22,6 +22,7 @@ from sip.commands import Command, Respond, SendInDialog
 from sip.core import ALLOW, StackSettings, Trace
 from sip.events import Event, InviteReceived, RequestFailed, RequestReceived, ResolveNeeded, ResponseReceived
 from sip.flow import Flow, bracket
+from sip.framing import FramingError
 from sip.message import Request
 from sip.stack import Stack
 
@@ -115,6 +116,28 @@ class Node:
         """A listener learnt that a peer cannot be reached."""
         self.stack.flow_failed(remote, self.clock.now())
         self._soon()
+
+    def flow_opened(self, flow: Flow) -> None:
+        """A connection is up."""
+        self.stack.flow_opened(flow, self.clock.now())
+
+    def flow_closed(self, flow: Flow) -> None:
+        """A connection has gone."""
+        try:
+            self.stack.flow_closed(flow, self.clock.now())
+        except Exception:
+            self._fault("lost connection cannot be handled", source=flow.source)
+        self._soon()
+
+    def unframed(self, error: FramingError, flow: Flow) -> None:
+        """A connection brings what has no end; it closes after the answer."""
+        try:
+            self.stack.refuse_unframed(error, flow, self.clock.now())
+        except Exception:
+            self._fault("stream cannot be refused", source=flow.source)
+
+    def transport_trouble(self, text: str) -> None:
+        self.log.warning(text)
 
     def send(self, command: Command) -> int:
         """Give the stack a command; what it wants sent goes out in this step of the loop."""
@@ -319,23 +342,18 @@ class Node:
     def own(self, leg: Leg, depth: int = 0) -> None:
         """Signals of the leg's usage go to its owner from now on; `depth` is that of the call that it leads to."""
         self._legs[leg.usage] = leg
-        if not leg.inbound:
+        if not leg.inbound and leg.sip_call_id is not None:
             self._depths[leg.sip_call_id] = depth
 
     def disown(self, leg: Leg) -> None:
         if self._legs.get(leg.usage) is leg:
             del self._legs[leg.usage]
-            if not leg.inbound:
+            if not leg.inbound and leg.sip_call_id is not None:
                 self._depths.pop(leg.sip_call_id, None)
 
     def depth_of(self, sip_call_id: str) -> int:
         """How many calls of ours an INVITE with this Call-ID comes from: it may be one that we sent ourselves."""
         return self._depths.get(sip_call_id, 0)
-
-    @property
-    def open_ports(self) -> int:
-        """Media ports in use, those included whose last report is still due."""
-        return len(self._ports)
 
     def open_port(self, leg: Leg, near: Leg | None) -> Port:
         """Allocate a leg's media port, in the worker of another leg of the call. Raises NoPortsLeft."""
@@ -344,6 +362,11 @@ class Node:
         port = self.media.allocate(address=address, near=near_id)
         self._ports[port.id] = (leg.call_id, leg)
         return port
+
+    @property
+    def ports_in_use(self) -> int:
+        """Media ports that legs have, or had a moment ago."""
+        return len(self._ports)
 
     def start(self, session: RunningCall) -> None:
         """Run a session as a task of its own."""

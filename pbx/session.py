@@ -130,7 +130,7 @@ class Session:
 
     def add_leg(self, leg: Leg) -> None:
         self.call.legs.append(leg)
-        self.node.own(leg)
+        self.node.own(leg, self.call.depth + 1)
         self.ledger.hold(leg.id, lambda: self._drop(leg))
 
     def adopt(self, offer: LegOffered) -> None:

@@ -13,6 +13,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
+from pbx.admission import Limits
+
 PREFIX: Final = "CORDBOARD_"
 
 
@@ -22,11 +24,34 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SipSettings:
-    """SIP sockets. `listen` are local IP addresses; `public_address` is what others shall see."""
+    """SIP sockets. `listen` are local IP addresses; `public_address` is what others shall see.
+
+    `tcp_port` None: that of UDP; 0: no TCP. TLS listens where there is a certificate and `tls_port` is not 0.
+    """
 
     listen: tuple[str, ...] = ("0.0.0.0",)
     udp_port: int = 5060
+    tcp_port: int | None = None
+    tls_port: int = 5061
     public_address: str | None = None
+    max_connections: int = 10_000
+    connections_per_source: int = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """PEM files. `certificate` with `key` (None: in the same file) is what domains without their own in `domains` show.
+
+    `ca_file`: authorities of peers that we connect to (None: the system's). `client_ca_file`: authorities of peers
+    that connect to us and may show a certificate. `insecure_peers`: hosts whose certificate is not checked.
+    """
+
+    certificate: Path | None = None
+    key: Path | None = None
+    domains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ca_file: Path | None = None
+    client_ca_file: Path | None = None
+    insecure_peers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,22 +109,26 @@ class Settings:
     """All sections."""
 
     sip: SipSettings = field(default_factory=SipSettings)
+    tls: TlsSettings = field(default_factory=TlsSettings)
     media: MediaSettings = field(default_factory=MediaSettings)
     data: DataSettings = field(default_factory=DataSettings)
     log: LogSettings = field(default_factory=LogSettings)
     records: RecordsSettings = field(default_factory=RecordsSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     trace: TraceSettings = field(default_factory=TraceSettings)
+    admission: Limits = field(default_factory=Limits)
 
 
 SECTIONS: Final[dict[str, type[Any]]] = {
     "sip": SipSettings,
+    "tls": TlsSettings,
     "media": MediaSettings,
     "data": DataSettings,
     "log": LogSettings,
     "records": RecordsSettings,
     "http": HttpSettings,
     "trace": TraceSettings,
+    "admission": Limits,
 }
 
 
@@ -127,6 +156,9 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
         values[section][key] = _convert(section, key, _secret(raw, place, environ), place)
         places[section, key] = place
     settings = Settings(**{name: cls(**values[name]) for name, cls in SECTIONS.items()})
+    if values["tls"] and settings.tls.certificate is None:
+        key = next(iter(values["tls"]))
+        raise SettingsError(f"{places['tls', key]}: is of no use without tls.certificate")
     if settings.media.port_min + 1 > settings.media.port_max:
         place = places.get(("media", "port_min")) or places[("media", "port_max")]
         raise SettingsError(f"{place}: port_min is not below port_max ({settings.media.port_max})")
@@ -234,10 +266,30 @@ def _list(raw: Any) -> tuple[str, ...]:
     return tuple(_text(item) for item in items)
 
 
+def _domains(raw: Any) -> dict[str, tuple[str, ...]]:
+    """A table of one file (certificate with its key) or two (certificate, key) by domain."""
+    if isinstance(raw, str):
+        rows = [item.partition("=") for item in raw.split(",")]
+        raw = {name.strip(): files.strip().split(":") for name, _, files in rows}
+    if not isinstance(raw, dict):
+        raise TypeError(f"{raw!r} is not a table (in the environment: DOMAIN=CERTIFICATE:KEY, separated by commas)")
+    domains = {}
+    for name, files in raw.items():
+        paths = (files,) if isinstance(files, str) else tuple(files) if isinstance(files, list) else ()
+        if not name or len(paths) not in (1, 2) or not all(isinstance(path, str) and path for path in paths):
+            allowed = "neither one file (certificate with key) nor two (certificate, key)"
+            raise TypeError(f"{name!r}: {files!r} is {allowed}")
+        domains[name] = paths
+    return domains
+
+
 _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     str: _text,
     str | None: lambda raw: _text(raw) or None,
     int: _whole,
+    int | None: lambda raw: None if raw == "" else _whole(raw),
+    Path | None: lambda raw: Path(_text(raw)) if raw else None,
+    Mapping[str, tuple[str, ...]]: _domains,
     bool: _switch,
     tuple[str, ...]: _list,
     Path: lambda raw: Path(_text(raw)),
@@ -294,8 +346,15 @@ def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 _CHECKS: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
+    ("admission", "max_calls"): _within(0, 1_000_000),
+    ("admission", "max_cps"): _within(0, 100_000),
+    ("admission", "max_lag_ms"): _within(0, 10_000),
     ("sip", "listen"): _addresses,
     ("sip", "udp_port"): _within(1, 65535),
+    ("sip", "tcp_port"): lambda value: None if value is None else _within(0, 65535)(value),
+    ("sip", "tls_port"): _within(0, 65535),
+    ("sip", "max_connections"): _within(1, 1_000_000),
+    ("sip", "connections_per_source"): _within(1, 1_000_000),
     ("sip", "public_address"): _address,
     ("media", "address"): _address,
     ("media", "public_address"): _address,

@@ -24,6 +24,8 @@ async def call_outside(control: CallControl, destination: ExternalDestination) -
         raise control.finish(Reason.NO_TRUNK)
     if not control.occupy_trunk(trunk, "out"):
         raise control.finish(Reason.NO_TRUNK)
+    if not await control.trunk_turn(trunk):
+        raise control.finish(Reason.BLOCKED_LIMIT)
     await control.bridge(await _dial_peers(control, trunk, number))
 
 

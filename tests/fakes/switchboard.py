@@ -16,6 +16,7 @@ from media.client import Port
 from media.event import MediaEvent, PlayerFinished, PortClosed, PortStats
 from media.port_state import PortState
 from media.ready_file import ReadyFile
+from pbx.admission import Admission, Limits
 from pbx.authenticator import Authenticator
 from pbx.cdr import Cdr
 from pbx.configuration import Configuration
@@ -163,8 +164,11 @@ class NodeTransport:
     def send(self, flow: Flow, data: bytes) -> None:
         self._network.carry(data, SERVER, flow.remote)
 
+    def vouch(self, flow: Flow) -> None:
+        """Nobody closes anything here for being idle."""
+
     def resolve(self, event: ResolveNeeded, then: Callable[[Flow | None, float], None]) -> None:
-        if event.host.endswith(".invalid"):
+        if event.host.endswith(".invalid") or event.transport != "UDP":
             then(None, 0.0)
         else:
             then(Flow("udp", "UDP", SERVER, (event.host, event.port or 5060)), 60.0)
@@ -360,7 +364,7 @@ class Phone:
 class Switchboard:
     """The node under test with its surroundings; phones are attached to it."""
 
-    def __init__(self, snapshot: Snapshot, *, ports: int = 1000) -> None:
+    def __init__(self, snapshot: Snapshot, *, ports: int = 1000, limits: Limits | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         self.clock = VirtualClock(self.loop)
         self.journal = MemoryJournal(self.clock)
@@ -385,8 +389,21 @@ class Switchboard:
         self.media = FakeMedia(self.node.on_media, ports)
         self.node.media = self.media
         self.node.transport = NodeTransport(self.network)
+        self.free_calls = 1000
+        """For how many calls there are said to be media ports."""
+        self.lag_s = 0.0
+        """How late the event loop is said to be."""
         self.ingress = Ingress(
-            node=self.node, configuration=self.configuration, authenticator=authenticator, runner=DialplanRunner()
+            node=self.node,
+            configuration=self.configuration,
+            authenticator=authenticator,
+            runner=DialplanRunner(),
+            admission=Admission(
+                limits or Limits(),
+                now=self.clock.now,
+                free_calls=lambda: self.free_calls,
+                lag_s=lambda: self.lag_s,
+            ),
         )
         self.registrar = Registrar(
             configuration=self.configuration, location=self.location, authenticator=authenticator, clock=self.clock
@@ -409,6 +426,7 @@ class Switchboard:
             "tones/us/busy",
             "tones/us/ringback",
             "tones/us/congestion",
+            "tones/us/warning",
             "music/hold",
         )
         ready = ReadyFile(path="/nowhere.raw", duration_ms=1000, frame_bytes=160, samples_per_frame=160, ptime_ms=20)

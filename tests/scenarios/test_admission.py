@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
+from pbx.admission import Limits, Refused
 from pbx.events import AuthenticationFailed
 from pbx.snapshot import Snapshot
 from sip.events import AckReceived, InviteAnswered, InviteFailed, InviteReceived
@@ -14,14 +16,21 @@ from tests.fakes.switchboard import Phone, Switchboard
 from tests.fakes.virtual_loop import virtually
 
 
-def board_with(*, ports: int = 1000, tenant: dict[str, object] | None = None, **changes: object) -> Switchboard:
+def board_with(
+    *,
+    ports: int = 1000,
+    tenant: dict[str, object] | None = None,
+    limits: Limits | None = None,
+    trunk: dict[str, object] | None = None,
+    **changes: object,
+) -> Switchboard:
     """A switchboard whose extension 1001 or whose demo tenant differs from the usual one."""
-    snapshot = demo_snapshot()
+    snapshot = demo_snapshot(**(trunk or {}))
     demo = snapshot.tenants["demo"]
     extensions = {**demo.extensions, "1001": replace(demo.extensions["1001"], **changes)}  # type: ignore[arg-type]
     changed = replace(demo, extensions=extensions, **(tenant or {}))  # type: ignore[arg-type]
     made = Snapshot(version="x", tenants={**snapshot.tenants, "demo": changed}, trunks=snapshot.trunks)
-    return Switchboard(made, ports=ports)
+    return Switchboard(made, ports=ports, limits=limits)
 
 
 async def registered(board: Switchboard) -> tuple[Phone, Phone]:
@@ -85,7 +94,7 @@ async def test_a_full_disk_refuses_new_calls_and_keeps_those_that_run() -> None:
 async def test_a_server_that_shuts_down_takes_no_calls() -> None:
     board = board_with()
     ann, _ = await registered(board)
-    board.ingress.draining = True
+    board.ingress.admission.draining = True
     await ann.invite("*60", password=False)
     assert (await ann.expect(InviteFailed)).status == 503
     assert await board.settled() == []
@@ -167,3 +176,114 @@ async def test_internal_calls_can_be_forbidden() -> None:
     assert (await ann.expect(InviteFailed)).status == 404
     (record,) = await board.settled()
     assert record.reason == "invalid_number"
+
+
+async def refused(board: Switchboard, phone: Phone) -> int | None:
+    """The status that a call to the echo test is refused with before anybody is asked for a password."""
+    await phone.invite("*60", password=False)
+    failed = await phone.expect(InviteFailed)
+    if failed.status == 503:
+        assert failed.response is not None
+        assert failed.response.headers.get("retry-after") == "5"
+    return failed.status
+
+
+@virtually
+async def test_the_node_holds_so_many_calls() -> None:
+    board = board_with(limits=Limits(max_calls=1))
+    ann, ben = await registered(board)
+    usage = await talk(board, ann, ben)
+    assert await refused(board, ben) == 503
+    ann.hang_up(usage)
+    await asyncio.sleep(1)
+    assert await refused(board, ben) == 401, "there is room again"
+    assert board.ingress.admission.refused == {Refused.CALLS: 1}
+    await board.settled()
+
+
+@virtually
+async def test_the_node_takes_so_many_calls_per_second() -> None:
+    board = board_with(limits=Limits(max_cps=2))
+    ann, _ = await registered(board)
+    statuses = [await refused(board, ann) for _ in range(6)]
+    assert statuses == [401] * 4 + [503] * 2
+    await asyncio.sleep(1)
+    assert [await refused(board, ann) for _ in range(3)] == [401, 401, 503]
+    await board.settled()
+
+
+@virtually
+async def test_no_room_for_media_refuses_before_a_password_is_asked() -> None:
+    board = board_with()
+    ann, _ = await registered(board)
+    board.free_calls = 0
+    assert await refused(board, ann) == 503
+    assert board.ingress.admission.refused == {Refused.PORTS: 1}
+    await board.settled()
+
+
+@virtually
+async def test_a_loop_that_is_late_refuses_a_growing_share_and_recovers() -> None:
+    board = board_with()
+    ann, _ = await registered(board)
+
+    async def burst() -> int:
+        """Of twenty calls within two seconds, how many were refused."""
+        count = 0
+        for _ in range(20):
+            count += await refused(board, ann) == 503
+            await asyncio.sleep(0.09)
+        return count
+
+    assert await burst() == 0
+    board.lag_s = 0.060
+    rising = await burst()
+    assert 5 < rising < 20
+    assert await burst() >= 18, "all but a few are refused while it lasts"
+    board.lag_s = 0.002
+    assert await burst() < 12
+    assert await burst() == 0, "recovered"
+    await board.settled()
+
+
+@virtually
+async def test_a_tenant_has_room_for_so_many_calls() -> None:
+    board = board_with(tenant={"max_calls": 1})
+    ann, ben = await registered(board)
+    usage = await talk(board, ann, ben)
+    await ben.invite("*60")
+    assert (await ben.expect(InviteFailed)).status == 486
+    ann.hang_up(usage)
+    assert {record.reason for record in await board.settled()} == {"blocked_capacity", "normal"}
+
+
+@virtually
+async def test_a_tenant_may_make_so_many_calls_per_second() -> None:
+    board = board_with(tenant={"max_cps": 0.5})
+    ann, _ = await registered(board)
+    usage = await ann.invite("*60")
+    await ann.expect(InviteAnswered)
+    await ann.invite("*60")
+    assert (await ann.expect(InviteFailed)).status == 486
+    ann.hang_up(usage)
+    assert {record.reason for record in await board.settled()} == {"blocked_capacity", "normal"}
+
+
+@virtually
+async def test_calls_out_wait_their_turn_on_a_trunk() -> None:
+    """Two at once are within a rate of one per second; the third waits a second, the fifth is refused."""
+    board = board_with(trunk={"max_cps": 1.0})
+    carrier, far = board.phone("carrier", "10.0.1.1"), board.phone("far", "10.0.2.1")
+    usages = [await carrier.invite("9001", password=False) for _ in range(6)]
+    await asyncio.sleep(0.5)
+    offered = [event for event in far.events if isinstance(event, InviteReceived)]
+    assert len(offered) == 2
+    await asyncio.sleep(3)
+    offered = [event for event in far.events if isinstance(event, InviteReceived)]
+    assert len(offered) == 4
+    failed = [event.status for event in carrier.events if isinstance(event, InviteFailed)]
+    assert failed == [486, 486]
+    for usage in usages:
+        carrier.cancel(usage)
+    reasons = sorted(record.reason for record in await board.settled())
+    assert reasons == ["blocked_limit"] * 2 + ["caller_cancelled"] * 4
