@@ -60,9 +60,13 @@ class Ingress:
     ) -> None:
         self._node = node
         self.admission = admission
+        self.refused: Counter[int] = Counter()
+        """INVITEs that became no call, by the status that they got."""
         self._runner = runner
         self._configuration = configuration
         self._authenticator = authenticator
+        self.refused: Counter[int] = Counter()
+        """INVITEs that did not become a call, by status; challenges are none."""
 
     def on_invite(self, event: InviteReceived) -> None:
         request = event.request
