@@ -24,8 +24,8 @@ class Keepalive:
         location.watch(self.follow)
 
     def follow(self, binding: Binding, now: float) -> None:
-        """Ping a binding from now on, as long as it is the current one."""
-        if binding.behind_nat:
+        """Ping a binding from now on, as long as it is the current one; connections are kept open by the kernel."""
+        if binding.behind_nat and binding.flow.connection is None:
             self._due.append((now + INTERVAL_S, binding))
 
     def beat(self, now: float) -> None:

@@ -59,6 +59,8 @@ class Location:
         self._expiries: list[tuple[float, int, DeviceKey, str]] = []
         self._order = 0
         self._watchers: list[Callable[[Binding, float], None]] = []
+        self.is_open: Callable[[Flow], bool] = lambda flow: True
+        """Whether a flow still leads anywhere (`Transports.is_open`)."""
 
     def watch(self, watcher: Callable[[Binding, float], None]) -> None:
         """Show every binding that is stored or restored, with the time, to a subscriber."""
@@ -142,8 +144,10 @@ class Location:
 
         Softphones (baresip among them) invent a user part at each start.
         """
-        if old.key == new.key or old.call_id == new.call_id or old.flow.remote != new.flow.remote:
+        if old.key == new.key or old.call_id == new.call_id or old.flow.remote[0] != new.flow.remote[0]:
             return False
+        if old.flow.remote != new.flow.remote and (old.flow.connection is None or new.flow.connection is None):
+            return False  # of two connections the ports differ in any case
         a, b = old.contact, new.contact
         return isinstance(a, SipUri) and isinstance(b, SipUri) and (a.host, a.port) == (b.host, b.port)
 
@@ -170,16 +174,16 @@ class Location:
 
 
 def restored_binding(
-    event: RegistrationChanged, flow_of: Callable[[Address, Address], Flow | None], clock: Clock
+    event: RegistrationChanged, flow_of: Callable[[Address, Address, str], Flow | None], clock: Clock
 ) -> Binding | None:
     """A binding as it was written down; None where it has expired, or no listener of its family is left.
 
-    `flow_of` gives the flow for its local and its remote address.
+    `flow_of` gives the flow for its local and its remote address and its transport.
     """
     left_s = (event.expires_at_ns - clock.wall_ns()) / 1e9
     if left_s <= 0 or event.received is None or event.local is None:
         return None
-    flow = flow_of(parse_address(event.local), parse_address(event.received))
+    flow = flow_of(parse_address(event.local), parse_address(event.received), event.transport)
     if flow is None:
         return None
     return Binding(

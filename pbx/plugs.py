@@ -28,6 +28,10 @@ class Transport(Protocol):
     """What the node needs of its SIP sockets."""
 
     def send(self, flow: Flow, data: bytes) -> None: ...
+    def vouch(self, flow: Flow) -> None:
+        """The peer of a connection is known; it may be idle."""
+        ...
+
     def resolve(self, event: ResolveNeeded, then: Callable[[Flow | None, float], None]) -> None:
         """Find the flow to a next hop and call `then` with it and its time to live, at once or later."""
         ...

@@ -31,6 +31,8 @@ class Supervisor:
         """The exit status of the last server process."""
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
+        # Of a terminal that closes it means the end; from anybody else, to look at the certificates now.
+        signal.signal(signal.SIGHUP, self._end if sys.stdin is not None and sys.stdin.isatty() else self._pass_on)
         backoff_s = FIRST_BACKOFF_S
         while True:
             began = time.monotonic()
@@ -52,6 +54,10 @@ class Supervisor:
         signal.alarm(PATIENCE_S)
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(signal.SIGTERM)
+
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        if self._child is not None and self._child.poll() is None:
+            self._child.send_signal(number)
 
     def _kill(self, number: int, frame: FrameType | None) -> None:
         print(f"cordboard: the server did not end within {PATIENCE_S} s; killed", file=sys.stderr)

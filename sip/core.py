@@ -9,7 +9,7 @@ from itertools import count
 
 from sip.dialog import Dialog, DialogKey, Hop
 from sip.events import Event, ResolveNeeded
-from sip.flow import Flow, Target, print_address
+from sip.flow import Flow, Reuse, Target, print_address
 from sip.headers import Headers
 from sip.message import Request, Response
 from sip.timers import Timers, Timing
@@ -22,6 +22,11 @@ ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK, REGISTER"
 EXTENSIONS = ("100rel", "timer")
 """Option tags that the stack itself serves."""
 ACCEPT = "application/sdp"
+
+LARGE_REQUEST = 1300
+"""Bytes that a UDP request may have where the path's MTU is not known (RFC 3261 §18.1.1)."""
+NO_STREAM_S = 300.0
+"""How long a UDP peer that takes no TCP connection is not asked again."""
 
 Trace = Callable[[float, str, Flow, bytes], None]
 """Called with the time, "in" or "out", the flow and the bytes of every message."""
@@ -66,6 +71,10 @@ class Core:
         self._routes: dict[Target, tuple[Flow, float]] = {}
         self._waiting: dict[int, tuple[Target, list[Callable[[Flow | None, float], None]]]] = {}
         self._asked: dict[Target, int] = {}
+        self._no_stream: dict[Target, float] = {}
+        """UDP peers that take no TCP, and until when that is believed."""
+        self._connections: dict[int, list[Target]] = {}
+        """Connections that are up, with the next hops that are reached over each."""
 
     # -- leaving
 
@@ -79,10 +88,12 @@ class Core:
         public = self.settings.public_host
         return print_address(flow.local if public is None else (public, flow.local[1]))
 
-    def contact(self, flow: Flow, user: str) -> str:
-        """Our Contact on a flow; `user` is decoded."""
-        transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
+    def contact(self, flow: Flow, user: str, secure: bool = False) -> str:
+        """Our Contact on a flow, a sips: one where the far end used one (RFC 3261 §12.1.1); `user` is decoded."""
         at = f"{print_user(user)}@" if user else ""
+        if secure:
+            return f"<sips:{at}{self.sent_by(flow)}>"
+        transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
         return f"<sip:{at}{self.sent_by(flow)}{transport}>"
 
     def stamp(self, request: Request, flow: Flow, contact_user: str | None) -> None:
@@ -90,8 +101,62 @@ class Core:
         via = f"SIP/2.0/{flow.transport} {self.sent_by(flow)};branch={MAGIC_COOKIE}{self.token()};rport"
         request.headers.prepend("via", via)
         if contact_user is not None:
-            request.headers.add("contact", self.contact(flow, contact_user))
+            request.headers.add("contact", self.contact(flow, contact_user, request.uri.scheme == "sips"))
         request.headers.add("user-agent", self.settings.product)
+
+    def route(
+        self,
+        request: Request,
+        hop: Hop,
+        contact_user: str | None,
+        now: float,
+        then: Callable[[Flow | None, bytes, float], None],
+    ) -> None:
+        """Stamp a request for its next hop, and call `then` with the flow and the bytes; with None for no way."""
+
+        def resolved(flow: Flow | None, at: float) -> None:
+            if flow is None:
+                then(None, b"", at)
+                return
+            self.stamp(request, flow, contact_user)
+            data = request.encode()
+            if len(data) <= LARGE_REQUEST or flow.reliable or isinstance(hop, Flow):
+                then(flow, data, at)
+            else:
+                self._route_large(request, flow, data, contact_user, at, then)
+
+        self.with_flow(hop, now, resolved)
+
+    def _route_large(
+        self,
+        request: Request,
+        flow: Flow,
+        data: bytes,
+        contact_user: str | None,
+        now: float,
+        then: Callable[[Flow | None, bytes, float], None],
+    ) -> None:
+        """RFC 3261 §18.1.1: by TCP what a path may not carry as one datagram; by UDP all the same to who has no TCP."""
+        target = Target(flow.remote[0], flow.remote[1], "TCP")
+        if self._no_stream.get(target, 0.0) > now:
+            then(flow, data, now)
+            return
+
+        def connected(stream: Flow | None, at: float) -> None:
+            if stream is None or not stream.reliable:
+                if len(self._no_stream) >= self.settings.max_routes:
+                    self._no_stream.clear()
+                self._no_stream[target] = at + NO_STREAM_S
+                then(flow, data, at)
+                return
+            headers = request.headers
+            headers.set("via", headers.get_all("via")[1:])
+            for name in ("contact", "user-agent"):
+                headers.remove(name)
+            self.stamp(request, stream, contact_user)
+            then(stream, request.encode(), at)
+
+        self.with_flow(target, now, connected)
 
     def response(
         self, request: Request, status: int, reason: str | None, to_tag: str | None, dialog: bool = False
@@ -178,8 +243,13 @@ class Core:
     def with_flow(self, hop: Hop, now: float, then: Callable[[Flow | None, float], None]) -> None:
         """Call `then` with the flow to a next hop, at once where it is known; with None where there is none."""
         if isinstance(hop, Flow):
-            then(hop, now)
+            then(hop if hop.connection is None or hop.connection in self._connections else None, now)
             return
+        if isinstance(hop, Reuse):
+            if hop.flow.connection in self._connections:
+                then(hop.flow, now)
+                return
+            hop = hop.otherwise
         known = self._routes.get(hop)
         if known is not None and known[1] > now:
             then(known[0], now)
@@ -206,8 +276,22 @@ class Core:
             if len(self._routes) >= self.settings.max_routes:
                 self._routes.clear()
             self._routes[hop] = (flow, now + ttl_s)
+            if flow.connection is not None and flow.connection in self._connections:
+                self._connections[flow.connection].append(hop)
         for then in waiting:
             then(flow, now)
+
+    def opened(self, flow: Flow) -> None:
+        """A connection is up."""
+        if flow.connection is not None:
+            self._connections.setdefault(flow.connection, [])
+
+    def closed(self, flow: Flow) -> None:
+        """A connection has gone: nobody is routed over it any more."""
+        for hop in self._connections.pop(flow.connection or 0, ()):
+            known = self._routes.get(hop)
+            if known is not None and known[0] == flow:
+                del self._routes[hop]
 
 
 # RFC 3261 §21 and the registry of SIP response codes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sip.errors import MalformedHeader
-from sip.flow import Flow, Target
+from sip.flow import Flow, Reuse, Target
 from sip.headers import Headers
 from sip.message import Request, Response
 from sip.name_addr import parse_name_addr
@@ -13,7 +13,7 @@ from sip.uri import AnyUri, SipUri
 DialogKey = tuple[str, str, str]
 """Call-ID, local tag, remote tag."""
 
-Hop = Flow | Target
+Hop = Flow | Target | Reuse
 
 
 class Dialog:
@@ -110,12 +110,21 @@ class Dialog:
     def next_hop(self) -> Hop:
         """Where the dialog's next request goes (RFC 3261 §8.1.2).
 
-        A Contact or a route that names no host (§12.1.1 wants sip: or sips:) is reached as the far end was last.
+        A Contact or a route that names no host (§12.1.1 wants sip: or sips:) is reached as the far end was last; one
+        that names the host at the other end of the dialog's connection, over that connection while it is up.
         """
         if self.pinned and not self.route_set:
             return self.flow
         uri = parse_name_addr(self.route_set[0]).uri if self.route_set else self.target
-        return target_of(uri) if isinstance(uri, SipUri) else self.flow
+        if not isinstance(uri, SipUri):
+            return self.flow
+        target = target_of(uri)
+        flow = self.flow
+        if flow.connection is None or target.host != flow.remote[0]:
+            return target
+        if uri.transport is None and uri.scheme == "sip":
+            target = Target(target.host, target.port, flow.transport)
+        return Reuse(flow, target) if target.transport == flow.transport else target
 
     def refresh(self, message: Request | Response) -> None:
         """Take a new remote target (RFC 3261 §12.2.1.2, §12.2.2); one that cannot be read changes nothing."""
@@ -147,7 +156,10 @@ def target_of(uri: AnyUri) -> Target:
     """The next hop of a SIP URI (RFC 3263 §4). Raises MalformedHeader for schemes that name no host."""
     if not isinstance(uri, SipUri):
         raise MalformedHeader(f"cannot route to a {uri.scheme}: URI", "Request-URI", status=416)
-    transport = (uri.transport or ("tls" if uri.scheme == "sips" else "udp")).upper()
+    transport = (uri.transport or "udp").upper()
+    if uri.scheme == "sips":
+        # RFC 3261 §26.2.2: TLS whatever it runs over; a WebSocket is secured in its own way.
+        transport = "WSS" if transport in ("WS", "WSS") else "TLS"
     return Target(uri.param("maddr") or uri.host, uri.port, transport)
 
 
@@ -170,7 +182,9 @@ def answered_dialog(request: Request, flow: Flow, local_tag: str, contact_user: 
         target=contacts[0].uri,
         flow=flow,
         # The sender's own idea of its address is wrong: it sits behind a NAT.
-        pinned=via.host != flow.remote[0] or (via.wants_rport and (via.port or 5060) != flow.remote[1]),
+        # A connection comes from some port or other, which says nothing.
+        pinned=via.host != flow.remote[0]
+        or (not flow.reliable and via.wants_rport and (via.port or 5060) != flow.remote[1]),
         contact_user=contact_user,
         exchange=exchange,
     )

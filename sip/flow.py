@@ -44,6 +44,14 @@ class Target:
     transport: str = "UDP"
 
 
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """A connection as long as it is up (RFC 5923 §5), and the next hop to connect to when it has gone."""
+
+    flow: Flow
+    otherwise: Target
+
+
 def bracket(host: str) -> str:
     """A host as it stands in a URI or a Via: IPv6 addresses in brackets (RFC 3261 §25.1 IPv6reference)."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host

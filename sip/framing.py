@@ -1,4 +1,4 @@
-"""Framing: a connection's byte stream in, whole messages out (RFC 3261 §18.3), keep-alives answered (RFC 5626 §4.4.1)."""
+"""Framing: a stream's bytes in, whole messages out (RFC 3261 §18.3), keep-alives counted (RFC 5626 §4.4.1)."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from sip.core import REASONS, Core, StackSettings, Trace
 from sip.errors import MalformedHeader, MalformedMessage
 from sip.events import Event
 from sip.flow import Address, Flow
+from sip.framing import FramingError
 from sip.grammar import parse_list
 from sip.headers import Headers
 from sip.message import Request, Response
@@ -93,19 +94,36 @@ class Stack:
         )
 
     def flow_failed(self, remote: Address, now: float) -> None:
-        """The transport reports that a peer cannot be reached (an ICMP error, a refused connection)."""
+        """The transport reports that a UDP peer cannot be reached (an ICMP error)."""
         self._core.now = now
         self._core.layer.fail_flow(remote, now)
 
     def flow_opened(self, flow: Flow, now: float) -> None:
         """A connection came up; messages over it carry this flow."""
         self._core.now = now
+        self._core.opened(flow)
 
     def flow_closed(self, flow: Flow, now: float) -> None:
-        """A connection is gone: what awaited an answer over it fails (RFC 3261 §18.4)."""
+        """A connection is gone: what awaited an answer over it fails (RFC 3261 §18.4); others find a new one."""
         self._core.now = now
-        if flow.reliable:
-            self._core.layer.fail_flow(flow.remote, now)
+        if flow.connection is not None:
+            self._core.closed(flow)
+            self._core.layer.fail_connection(flow.connection, now)
+
+    def refuse_unframed(self, error: FramingError, flow: Flow, now: float) -> None:
+        """Answer a message of a stream whose end nobody can find; its connection is closed after that."""
+        core = self._core
+        core.now = now
+        self.malformed += 1
+        if not error.head:
+            return
+        if core.trace is not None:
+            core.trace(now, "in", flow, error.head)
+        try:
+            request: object = parse_message(error.head)
+        except MalformedMessage as fault:
+            request = fault.request
+        self._answer_malformed(MalformedMessage(error.reason, "framing", error.status, request), flow)
 
     def resolved(self, query: int, flow: Flow, ttl_s: float, now: float) -> None:
         """The answer to `ResolveNeeded`: the flow to use, and for how long it may be remembered."""

@@ -41,8 +41,8 @@ class TransactionLayer:
         self._user = user
         self._idents = count(1)
         self.table: dict[tuple[Any, ...], Transaction] = {}
-        self._clients: dict[Address, dict[int, Transaction]] = {}
-        """Client transactions by peer: whoever makes the network report errors causes no search through the table."""
+        self._clients: dict[Address | int, dict[int, Transaction]] = {}
+        """Client transactions by UDP peer or by connection: errors of the network cause no search through the table."""
         self._perform: dict[Action, Callable[[Transaction, Argument, float], None]] = {
             Action.PASS_UP: self._pass_up,
             Action.SEND: self._send,
@@ -67,8 +67,10 @@ class TransactionLayer:
 
     # -- making
 
-    def start_client(self, request: Request, flow: Flow, owner: object, now: float, ident: int = 0) -> Transaction:
-        """Send a request whose top Via carries a fresh branch, and await its answers."""
+    def start_client(
+        self, request: Request, flow: Flow, owner: object, now: float, ident: int = 0, message: bytes = b""
+    ) -> Transaction:
+        """Send a request whose top Via carries a fresh branch, and await its answers; `message` is its bytes."""
         invite = request.method == "INVITE"
         kind = Kind.INVITE_CLIENT if invite else Kind.CLIENT
         tx = Transaction(
@@ -79,9 +81,10 @@ class TransactionLayer:
             request=request,
             owner=owner,
         )
-        tx.message = request.encode()
+        tx.message = message or request.encode()
         self.table[tx.key] = tx
-        self._clients.setdefault(flow.remote, {})[tx.ident] = tx
+        peer = flow.remote if flow.connection is None else flow.connection
+        self._clients.setdefault(peer, {})[tx.ident] = tx
         self._transmit(flow, tx.message)
         timing = self._timing
         # RFC 3261 §17.1.1.2, §17.1.2.2: timers A and E run on unreliable transports only.
@@ -144,9 +147,14 @@ class TransactionLayer:
         self.table.pop(tx.key, None)
 
     def fail_flow(self, remote: Address, now: float) -> None:
-        """The transport cannot reach a peer (RFC 3261 §8.1.3.1): its unanswered requests fail."""
+        """UDP cannot reach a peer (RFC 3261 §8.1.3.1): its unanswered requests fail."""
         for tx in list(self._clients.get(remote, {}).values()):
             self.step(tx, Input.TRANSPORT_ERROR, None, now)
+
+    def fail_connection(self, number: int, now: float) -> None:
+        """A connection has gone (RFC 3261 §18.4): what awaits an answer over it fails, and nothing else."""
+        for tx in list(self._clients.get(number, {}).values()):
+            self.step(tx, Input.CONNECTION_LOST, None, now)
 
     def step(self, tx: Transaction, given: Input, argument: Argument, now: float) -> None:
         actions = tx.advance(given)
@@ -159,11 +167,13 @@ class TransactionLayer:
                 self._forget_client(tx)
 
     def _forget_client(self, tx: Transaction) -> None:
-        peers = self._clients.get(tx.flow.remote)
+        flow = tx.flow
+        peer = flow.remote if flow.connection is None else flow.connection
+        peers = self._clients.get(peer)
         if peers is not None:
             peers.pop(tx.ident, None)
             if not peers:
-                del self._clients[tx.flow.remote]
+                del self._clients[peer]
 
     # -- actions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sip.body import UnsupportedBody, session_description
 from sip.commands import SDP, Ack, Bye, Cancel, HeaderPairs, Prack, SendInDialog, SendInvite, SendRequest
 from sip.core import ALLOW, EXTENSIONS, Core
-from sip.dialog import Dialog, calling_dialog
+from sip.dialog import Dialog, Hop, calling_dialog
 from sip.errors import LocalError, MalformedHeader
 from sip.events import (
     DialogLost,
@@ -57,16 +57,15 @@ class UserAgentClient:
         usage.pinned = isinstance(command.target, Flow)
         usage.exchange.send(Carrier.INVITE, bool(command.body))
 
-        def start(flow: Flow | None, at: float) -> None:
+        def start(flow: Flow | None, data: bytes, at: float) -> None:
             if usage.cancelled:
                 core.end(usage)
             elif flow is None:
                 self._fail_invite(usage, 503, None, _UNREACHABLE)
             else:
-                core.stamp(request, flow, command.contact_user)
-                usage.tx = core.layer.start_client(request, flow, usage, at)
+                usage.tx = core.layer.start_client(request, flow, usage, at, message=data)
 
-        core.with_flow(command.target, now, start)
+        core.route(request, command.target, command.contact_user, now, start)
         return usage.ident
 
     def _extensions(self) -> HeaderPairs:
@@ -186,17 +185,16 @@ class UserAgentClient:
         usage.dialog.exchange.send(Carrier.ACK, bool(command.body))
         self._send_ack(usage, usage.dialog, usage.ack_due, command.body, now)
 
-    def _start(self, request: Request, owner: ClientRequest, hop: object, contact_user: str | None, now: float) -> None:
+    def _start(self, request: Request, owner: ClientRequest, hop: Hop, contact_user: str | None, now: float) -> None:
         core = self._core
 
-        def start(flow: Flow | None, at: float) -> None:
+        def start(flow: Flow | None, data: bytes, at: float) -> None:
             if flow is None:
                 self._fail_request(owner, 503, _UNREACHABLE)
                 return
-            core.stamp(request, flow, contact_user)
-            owner.tx = core.layer.start_client(request, flow, owner, at, ident=owner.ident)
+            owner.tx = core.layer.start_client(request, flow, owner, at, ident=owner.ident, message=data)
 
-        core.with_flow(hop, now, start)  # type: ignore[arg-type]
+        core.route(request, hop, contact_user, now, start)
 
     def _send_cancel(self, usage: InviteUsage, tx: Transaction, now: float) -> None:
         """RFC 3261 §9.1: the fields of the INVITE, its branch included."""
@@ -229,15 +227,13 @@ class UserAgentClient:
             request.headers.add("content-type", SDP)
             request.body = body
 
-        def send(flow: Flow | None, at: float) -> None:
+        def send(flow: Flow | None, data: bytes, at: float) -> None:
             if flow is None:
                 return
-            core.stamp(request, flow, None)
-            data = request.encode()
             usage.acks[dialog.remote_tag] = (cseq, flow, data)
             core.transmit(flow, data)
 
-        core.with_flow(dialog.next_hop(), now, send)
+        core.route(request, dialog.next_hop(), None, now, send)
 
     # -- answers in
 

@@ -389,7 +389,7 @@ class UserAgentServer:
         response = core.response(request, command.status, command.reason, tag, dialog=makes_dialog)
         headers = response.headers
         if usage is not None and makes_dialog:
-            headers.add("contact", core.contact(flow, usage.contact_user))
+            headers.add("contact", core.contact(flow, usage.contact_user, request.uri.scheme == "sips"))
         if makes_dialog or command.status == 405:
             headers.add("allow", ALLOW)
         headers.add("server", core.settings.product)

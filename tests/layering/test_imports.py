@@ -33,7 +33,16 @@ CLI_MAY_IMPORT = ("pbx.schema", "pbx.config_error")
 WORLD = frozenset({"asyncio", "socket", "time", "random", "secrets", "select", "selectors", "threading", "subprocess"})
 
 MAY_TOUCH_THE_WORLD: dict[str, frozenset[str]] = {
-    "sip": frozenset({"sip/udp.py", "sip/transport.py"}),
+    "sip": frozenset(
+        {
+            "sip/connection.py",
+            "sip/connection_table.py",
+            "sip/connector.py",
+            "sip/stream_listener.py",
+            "sip/transport.py",
+            "sip/udp.py",
+        }
+    ),
     "media": frozenset(
         {
             "media/allocator.py",
@@ -53,6 +62,7 @@ MAY_TOUCH_THE_WORLD: dict[str, frozenset[str]] = {
             "pbx/clock.py",
             "pbx/control.py",
             "pbx/inbox.py",
+            "pbx/listening.py",
             "pbx/loop_lag.py",
             "pbx/main.py",
             "pbx/node.py",

@@ -11,6 +11,7 @@ import pytest
 from sip.events import ResolveNeeded
 from sip.flow import Flow
 from sip.transport import LITERAL_TTL_S, NAME_TTL_S, Transports
+from tests.fakes.transport_user import TransportDiary
 
 
 def on_transports(test: Callable[[Transports], Awaitable[None]]) -> Callable[[], None]:
@@ -19,7 +20,7 @@ def on_transports(test: Callable[[Transports], Awaitable[None]]) -> Callable[[],
     def run() -> None:
         async def main() -> None:
             loop = asyncio.get_running_loop()
-            transports = Transports(lambda data, flow: None, lambda remote: None, lambda: None, loop)
+            transports = Transports(TransportDiary(), loop)
             try:
                 await test(transports)
             finally:
