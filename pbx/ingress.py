@@ -144,7 +144,6 @@ class Ingress:
     def _begin(self, event: InviteReceived, caller: Caller) -> None:
         node, request, flow = self._node, event.request, event.flow
         node.transport.vouch(flow)
-        node.transport.vouch(flow)
         called = user_of(request.uri)
         call = Call(
             id=node.new_id(),

@@ -27,7 +27,6 @@ from pbx.admission import Admission
 from pbx.authenticator import Authenticator
 from pbx.banner import banner
 from pbx.certificate_watch import CertificateWatch
-from pbx.certificate_watch import CertificateWatch
 from pbx.clock import SystemClock
 from pbx.collector import Collector
 from pbx.configuration import Configuration
@@ -35,7 +34,6 @@ from pbx.events import NodeStarted, NodeStopping
 from pbx.ingress import Ingress
 from pbx.journal import Journal
 from pbx.keepalive import Keepalive
-from pbx.listening import addresses, open_transports, tls_contexts
 from pbx.listening import addresses, open_transports, tls_contexts
 from pbx.location import Location, restored_binding
 from pbx.logs import set_up_logs
@@ -83,7 +81,6 @@ class Server:
         self._boot = secrets.token_hex(8)
         self._log = structlog.get_logger("pbx")
         self._collector = Collector()
-        self._certificates: CertificateWatch | None = None
         self._certificates: CertificateWatch | None = None
         self._tracer: Tracer | None = None
 
@@ -256,16 +253,8 @@ class Server:
         self._transports.beat()
         if self._certificates is not None:
             self._certificates.beat(now, self._clock.wall_ns() / 1e9)
-        self._transports.beat()
-        if self._certificates is not None:
-            self._certificates.beat(now, self._clock.wall_ns() / 1e9)
         self._collector.beat(idle=not self._node.sessions)
         self._journal.flush()
-
-    def hurry_certificates(self) -> None:
-        """SIGHUP: take certificates that changed now."""
-        if self._certificates is not None:
-            self._certificates.hurry(self._clock.wall_ns() / 1e9)
 
     def hurry_certificates(self) -> None:
         """SIGHUP: take certificates that changed now."""
@@ -297,7 +286,6 @@ async def serve(settings: Settings, documents: list[Path]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     server = Server(settings, documents)
-    loop.add_signal_handler(signal.SIGHUP, server.hurry_certificates)
     loop.add_signal_handler(signal.SIGHUP, server.hurry_certificates)
     if not await server.start():
         return EXIT_CONFIG

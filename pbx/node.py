@@ -23,7 +23,6 @@ from sip.core import ALLOW, StackSettings, Trace
 from sip.events import Event, InviteReceived, RequestFailed, RequestReceived, ResolveNeeded, ResponseReceived
 from sip.flow import Flow, bracket
 from sip.framing import FramingError
-from sip.framing import FramingError
 from sip.message import Request
 from sip.stack import Stack
 
@@ -117,28 +116,6 @@ class Node:
         """A listener learnt that a peer cannot be reached."""
         self.stack.flow_failed(remote, self.clock.now())
         self._soon()
-
-    def flow_opened(self, flow: Flow) -> None:
-        """A connection is up."""
-        self.stack.flow_opened(flow, self.clock.now())
-
-    def flow_closed(self, flow: Flow) -> None:
-        """A connection has gone."""
-        try:
-            self.stack.flow_closed(flow, self.clock.now())
-        except Exception:
-            self._fault("lost connection cannot be handled", source=flow.source)
-        self._soon()
-
-    def unframed(self, error: FramingError, flow: Flow) -> None:
-        """A connection brings what has no end; it closes after the answer."""
-        try:
-            self.stack.refuse_unframed(error, flow, self.clock.now())
-        except Exception:
-            self._fault("stream cannot be refused", source=flow.source)
-
-    def transport_trouble(self, text: str) -> None:
-        self.log.warning(text)
 
     def flow_opened(self, flow: Flow) -> None:
         """A connection is up."""

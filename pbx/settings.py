@@ -110,7 +110,6 @@ class Settings:
 
     sip: SipSettings = field(default_factory=SipSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)
-    tls: TlsSettings = field(default_factory=TlsSettings)
     media: MediaSettings = field(default_factory=MediaSettings)
     data: DataSettings = field(default_factory=DataSettings)
     log: LogSettings = field(default_factory=LogSettings)
@@ -122,7 +121,6 @@ class Settings:
 
 SECTIONS: Final[dict[str, type[Any]]] = {
     "sip": SipSettings,
-    "tls": TlsSettings,
     "tls": TlsSettings,
     "media": MediaSettings,
     "data": DataSettings,
@@ -158,9 +156,6 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
         values[section][key] = _convert(section, key, _secret(raw, place, environ), place)
         places[section, key] = place
     settings = Settings(**{name: cls(**values[name]) for name, cls in SECTIONS.items()})
-    if values["tls"] and settings.tls.certificate is None:
-        key = next(iter(values["tls"]))
-        raise SettingsError(f"{places['tls', key]}: is of no use without tls.certificate")
     if values["tls"] and settings.tls.certificate is None:
         key = next(iter(values["tls"]))
         raise SettingsError(f"{places['tls', key]}: is of no use without tls.certificate")
@@ -299,8 +294,7 @@ def _domains(raw: Any) -> dict[str, tuple[str, ...]]:
     for name, files in raw.items():
         paths = (files,) if isinstance(files, str) else tuple(files) if isinstance(files, list) else ()
         if not name or len(paths) not in (1, 2) or not all(isinstance(path, str) and path for path in paths):
-            allowed = "neither one file (certificate with key) nor two (certificate, key)"
-            raise TypeError(f"{name!r}: {files!r} is {allowed}")
+            raise TypeError(f"{name!r}: {files!r} is neither one file (certificate with key) nor two (certificate, key)")
         domains[name] = paths
     return domains
 
@@ -373,10 +367,6 @@ _CHECKS: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
     ("admission", "max_lag_ms"): _within(0, 10_000),
     ("sip", "listen"): _addresses,
     ("sip", "udp_port"): _within(1, 65535),
-    ("sip", "tcp_port"): lambda value: None if value is None else _within(0, 65535)(value),
-    ("sip", "tls_port"): _within(0, 65535),
-    ("sip", "max_connections"): _within(1, 1_000_000),
-    ("sip", "connections_per_source"): _within(1, 1_000_000),
     ("sip", "tcp_port"): lambda value: None if value is None else _within(0, 65535)(value),
     ("sip", "tls_port"): _within(0, 65535),
     ("sip", "max_connections"): _within(1, 1_000_000),

@@ -53,21 +53,6 @@ def test_certificates(tmp_path: Path) -> None:
     assert tls.key == Path("/k")
 
 
-def test_certificates(tmp_path: Path) -> None:
-    path = tmp_path / "cordboard.toml"
-    path.write_text(
-        "[tls]\ncertificate = '/c/all.pem'\n[tls.domains]\n'a.example' = '/c/a.pem'\n"
-        "'b.example' = ['/c/b.pem', '/c/b.key']\n"
-    )
-    settings = load_settings(path, {"CORDBOARD_TLS_KEY": "", "CORDBOARD_SIP_TCP_PORT": "0"})
-    assert (settings.tls.certificate, settings.tls.key, settings.sip.tcp_port) == (Path("/c/all.pem"), None, 0)
-    assert settings.tls.domains == {"a.example": ("/c/a.pem",), "b.example": ("/c/b.pem", "/c/b.key")}
-    environ = {"CORDBOARD_TLS_DOMAINS": "b.example=/c/b.pem:/c/b.key, c.example=/c/c.pem", "CORDBOARD_TLS_KEY": "/k"}
-    tls = load_settings(path, environ).tls
-    assert tls.domains == {"b.example": ("/c/b.pem", "/c/b.key"), "c.example": ("/c/c.pem",)}
-    assert tls.key == Path("/k")
-
-
 def test_lists_in_the_environment_have_commas() -> None:
     settings = load_settings(None, {"CORDBOARD_SIP_LISTEN": "127.0.0.1, 192.0.2.1"})
     assert settings.sip.listen == ("127.0.0.1", "192.0.2.1")
@@ -97,16 +82,6 @@ def test_references_are_followed(tmp_path: Path) -> None:
         ),
         ("[sip]\nudp_port = 70000\n", "FILE: sip.udp_port: 70000 is not within 1-65535"),
         ("[sip]\nudp_port = true\n", "FILE: sip.udp_port: True is not a whole number"),
-        ("[sip]\ntcp_port = 70000\n", "FILE: sip.tcp_port: 70000 is not within 0-65535"),
-        ("[tls]\nca_file = 'ca.pem'\n", "FILE: tls.ca_file: is of no use without tls.certificate"),
-        (
-            "[tls]\ncertificate = 'a.pem'\n[tls.domains]\n'b.example' = 7\n",
-            "FILE: tls.domains: 'b.example': 7 is neither one file (certificate with key) nor two (certificate, key)",
-        ),
-        (
-            "[tls]\ncertificate = 'a.pem'\ndomains = 7\n",
-            "FILE: tls.domains: 7 is not a table (in the environment: DOMAIN=CERTIFICATE:KEY, separated by commas)",
-        ),
         ("[sip]\ntcp_port = 70000\n", "FILE: sip.tcp_port: 70000 is not within 0-65535"),
         ("[tls]\nca_file = 'ca.pem'\n", "FILE: tls.ca_file: is of no use without tls.certificate"),
         (
