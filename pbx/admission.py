@@ -10,7 +10,7 @@ from enum import StrEnum
 STEP_S = 0.1
 """How often the share of refused calls follows the loop's lag."""
 RISE = 0.05
-FALL = 0.05
+FALL = 0.1
 MOST = 0.95
 """Some calls are always taken: without them nobody would notice that the load has gone."""
 

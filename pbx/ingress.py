@@ -60,8 +60,6 @@ class Ingress:
     ) -> None:
         self._node = node
         self.admission = admission
-        self.refused: Counter[int] = Counter()
-        """INVITEs that became no call, by the status that they got."""
         self._runner = runner
         self._configuration = configuration
         self._authenticator = authenticator
