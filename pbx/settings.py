@@ -283,22 +283,6 @@ def _domains(raw: Any) -> dict[str, tuple[str, ...]]:
     return domains
 
 
-def _domains(raw: Any) -> dict[str, tuple[str, ...]]:
-    """A table of one file (certificate with its key) or two (certificate, key) by domain."""
-    if isinstance(raw, str):
-        rows = [item.partition("=") for item in raw.split(",")]
-        raw = {name.strip(): files.strip().split(":") for name, _, files in rows}
-    if not isinstance(raw, dict):
-        raise TypeError(f"{raw!r} is not a table (in the environment: DOMAIN=CERTIFICATE:KEY, separated by commas)")
-    domains = {}
-    for name, files in raw.items():
-        paths = (files,) if isinstance(files, str) else tuple(files) if isinstance(files, list) else ()
-        if not name or len(paths) not in (1, 2) or not all(isinstance(path, str) and path for path in paths):
-            raise TypeError(f"{name!r}: {files!r} is neither one file (certificate with key) nor two (certificate, key)")
-        domains[name] = paths
-    return domains
-
-
 _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     str: _text,
     str | None: lambda raw: _text(raw) or None,
