@@ -1,1 +1,1 @@
-"""The HTTP API's room; the server has no HTTP listener yet."""
+"""Administration: the HTTP API on the control socket; health and metrics for machines."""

@@ -38,6 +38,7 @@ class Server(Contender):
             {
                 "CORDBOARD_SIP_LISTEN": HOST,
                 "CORDBOARD_SIP_UDP_PORT": str(self.port),
+                "CORDBOARD_HTTP_PORT": "0",
                 "CORDBOARD_MEDIA_ADDRESS": self.media_host,
                 "CORDBOARD_MEDIA_PUBLIC_ADDRESS": self.media_host,
                 "CORDBOARD_MEDIA_PORT_MIN": str(RTP_PORTS[0]),

@@ -12,13 +12,16 @@ SHOWN_EXTENSIONS = 20
 _FEATURES = {"echo": "echo test: speak, and hear yourself"}
 
 
-def banner(settings: Settings, snapshot: Snapshot, listeners: dict[str, list[Address]], capacity: int) -> str:
+def banner(
+    settings: Settings, snapshot: Snapshot, listeners: dict[str, list[Address]], capacity: int, http: Address | None
+) -> str:
     """The text of the start: addresses, capacity, and each tenant's numbers (the first tenants only)."""
     media = settings.media
     lines = [
         "Cordboard is up.",
         *(f"  SIP   {name} {', '.join(map(print_address, where))}" for name, where in listeners.items()),
         f"  RTP   UDP {media.port_min}-{media.port_max}: room for {capacity} calls",
+        "  HTTP  " + ("none" if http is None else f"http://{print_address(http)}: health and metrics"),
         f"  data  {settings.data.directory}",
     ]
     tenants = list(snapshot.tenants.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
@@ -76,6 +76,11 @@ class Location:
         if not bindings:
             return []
         return [binding for binding in bindings.values() if binding.expires_at > now]
+
+    def bindings(self) -> Iterator[Binding]:
+        """Every binding, those that have just expired among them."""
+        for held in self._devices.values():
+            yield from held.values()
 
     def __len__(self) -> int:
         return sum(len(bindings) for bindings in self._devices.values())

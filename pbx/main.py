@@ -17,6 +17,8 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from admin_api.doors import Doors
+from admin_api.running import Running
 from dialplan.runner import DialplanRunner
 from media.allocator import PortAllocator
 from media.client import MediaClient
@@ -47,6 +49,7 @@ from pbx.snapshot import EMPTY, Snapshot
 from pbx.sounds import CODECS, Sounds
 from pbx.spool import SpoolError, SpoolWriter
 from pbx.spool.floor import last_seq
+from pbx.tally import Tally
 from pbx.token import TokenSource
 from pbx.trace.ring import TraceRing
 from pbx.trace.tracer import Tracer
@@ -83,6 +86,8 @@ class Server:
         self._collector = Collector()
         self._certificates: CertificateWatch | None = None
         self._tracer: Tracer | None = None
+        self._tally = Tally()
+        self._doors: Doors | None = None
 
     async def start(self) -> bool:
         """Bring everything up; False where the configuration has errors, which have been printed."""
@@ -93,10 +98,10 @@ class Server:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._clock = SystemClock()
         segment_bytes = settings.records.segment_mb << 20
-        self._journal = Journal(
-            SpoolWriter(data / "spool", segment_bytes=segment_bytes, floor_seq=last_seq(data / "cordboard.db") + 1),
-            self._clock,
-        )
+        floor_seq = last_seq(data / "cordboard.db") + 1
+        self._spool = SpoolWriter(data / "spool", segment_bytes=segment_bytes, floor_seq=floor_seq)
+        self._journal = Journal(self._spool, self._clock)
+        self._journal.watch(self._tally.watchers())
         # First of all: what an earlier process left open is closed in the records by this event.
         self._journal.emit(NodeStarted(node=NODE, boot=self._boot, version=VERSION))
         self._journal.flush()
@@ -129,14 +134,36 @@ class Server:
         ]
         if self._tracer is not None:
             self._tasks.append(loop.create_task(self._every(TRACE_S, self._tracer.flush), name="trace"))
+        self._doors = Doors(self._running())
+        await self._doors.open()
         self._collector.start()
-        print(banner(settings, snapshot, addresses(self._transports), self._media.capacity()))
+        print(banner(settings, snapshot, addresses(self._transports), self._media.capacity(), self._doors.http))
         if self._media.capacity() < FEW_CALLS:
             print("The file limit leaves room for hardly any call: raise it (ulimit -n).", file=sys.stderr)
         if not COMPILED:
             print("The compiled data path is missing: the slow twin in pure Python carries the media.", file=sys.stderr)
         sys.stdout.flush()
         return True
+
+    def _running(self) -> Running:
+        return Running(
+            version=VERSION,
+            name=NODE,
+            began=self._clock.now(),
+            settings=self._settings,
+            clock=self._clock,
+            node=self._node,
+            ingress=self._ingress,
+            location=self._location,
+            media=self._media,
+            port_pairs=self._port_pairs,
+            transports=self._transports,
+            records=self._records,
+            spool=self._spool,
+            tally=self._tally,
+            loop_lag=self._loop_lag,
+            tracer=self._tracer,
+        )
 
     async def _compile(self) -> Snapshot | None:
         if not self._documents:
@@ -213,6 +240,7 @@ class Server:
             now=self._clock.now,
             rng=random.Random(secrets.randbits(128)),
         )
+        self._port_pairs = allocator.pairs
         return MediaClient(
             allocator=allocator,
             workers=media.workers,
@@ -267,6 +295,8 @@ class Server:
         for task in self._tasks:
             task.cancel()
         await self._node.stop()
+        if self._doors is not None:
+            await self._doors.close()
         await self._media.stop()
         self._journal.emit(NodeStopping(node=NODE, boot=self._boot))
         self._journal.flush()

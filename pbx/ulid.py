@@ -63,3 +63,11 @@ class UlidFactory:
             # the next id unguessable.
             self._random += 1 + self._rng.getrandbits(32)
         return self._time_text + _encode_random(self._random)
+
+
+def time_ms(ulid: str) -> int:
+    """The Unix milliseconds of an id. Raises ValueError for what is none."""
+    value = 0
+    for letter in ulid[:10]:
+        value = value << 5 | _ALPHABET.index(letter)
+    return value

@@ -44,11 +44,13 @@ class Server:
         self.data = folder / "data"
         self.host = host
         self.port = ports.take()
+        self.http_port = ports.take()
         rtp_port = ports.take(RTP_PORTS)
         self._arguments = arguments
         self._environment = {
             "CORDBOARD_SIP_LISTEN": listen,
             "CORDBOARD_SIP_UDP_PORT": str(self.port),
+            "CORDBOARD_HTTP_PORT": str(self.http_port),
             "CORDBOARD_MEDIA_ADDRESS": listen.partition(",")[0],
             "CORDBOARD_MEDIA_PORT_MIN": str(rtp_port),
             "CORDBOARD_MEDIA_PORT_MAX": str(rtp_port + RTP_PORTS - 1),

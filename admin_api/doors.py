@@ -1,0 +1,103 @@
+"""Doors: the control socket and the HTTP port, opened when everything is up, closed at the end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from admin_api.app import control_app, open_app
+from admin_api.running import Running
+from sip.flow import Address, print_address
+
+CONTROL_SOCKET = "control.sock"
+PATIENCE_S = 1.0
+"""How long a request under way may take when the server ends."""
+
+
+class Doors:
+    """Serves the API of one running node."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._runners: list[web.AppRunner] = []
+        self._log = structlog.get_logger("admin_api")
+        self.http: Address | None = None
+        """Where HTTP is served; None where it is not."""
+
+    async def open(self) -> None:
+        """Open both. Raises OSError for the control socket; a port that is taken is told, calls need no metrics."""
+        settings = self._running.settings
+        await self._serve(control_app(self._running), control_socket(settings.data.directory))
+        if not settings.http.enabled:
+            return
+        try:
+            bound = tcp_socket((settings.http.listen, settings.http.port))
+        except OSError as error:
+            self._log.error(
+                "no health and no metrics by HTTP; set http.port, or http.enabled = false",
+                address=print_address((settings.http.listen, settings.http.port)),
+                why=error.strerror,
+            )
+            return
+        self.http = bound.getsockname()[:2]
+        await self._serve(open_app(self._running), bound)
+
+    async def _serve(self, app: web.Application, bound: socket.socket) -> None:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE_S)
+        await runner.setup()
+        self._runners.append(runner)
+        await web.SockSite(runner, bound).start()
+
+    async def close(self) -> None:
+        """Close both; harmless when they were never open."""
+        for runner in self._runners:
+            await runner.cleanup()
+        if self._runners:
+            (self._running.settings.data.directory / CONTROL_SOCKET).unlink(missing_ok=True)
+        self._runners.clear()
+
+
+def control_socket(directory: Path) -> socket.socket:
+    """A listening socket in the data directory, which only its owner can connect to.
+
+    One that an earlier process left behind is replaced: whoever holds the spool's lock is the only server here. Raises
+    OSError; FileExistsError where something else than a socket has the name.
+    """
+    path = directory / CONTROL_SOCKET
+    if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
+        raise FileExistsError(f"{path} is in the way: the control socket goes there; move it elsewhere")
+    path.unlink(missing_ok=True)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # By way of the descriptor: the path of a socket has 107 bytes at the most (unix(7)), that of a folder more.
+        made.bind(f"/proc/self/fd/{folder}/{CONTROL_SOCKET}")
+        path.chmod(0o600)
+        made.setblocking(False)
+        made.listen()
+    except OSError:
+        made.close()
+        raise
+    finally:
+        os.close(folder)
+    return made
+
+
+def tcp_socket(address: Address) -> socket.socket:
+    """A listening TCP socket. Raises OSError."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        made.setblocking(False)
+        made.listen()
+    except OSError:
+        made.close()
+        raise
+    return made
