@@ -130,6 +130,8 @@ class SessionTimers:
             usage.session_timer = None
 
     def _start(self, usage: InviteUsage, interval: Interval, message: Message, now: float) -> None:
+        if usage.phase in (Phase.ENDING, Phase.DOWN):
+            return  # An answer that came after the end.
         before = usage.session_timer
         try:
             updates = "UPDATE" in message.allow
