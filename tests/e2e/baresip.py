@@ -40,6 +40,7 @@ module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen {host}:{control_port}
 snd_path {folder}
+{security}
 """
 
 Event = dict[str, Any]
@@ -48,7 +49,18 @@ Event = dict[str, Any]
 class Baresip:
     """One baresip process, registered at one extension, that answers every call at once."""
 
-    def __init__(self, server: Server, ports: Ports, folder: Path, extension: str, *, seed: int) -> None:
+    def __init__(
+        self,
+        server: Server,
+        ports: Ports,
+        folder: Path,
+        extension: str,
+        *,
+        seed: int,
+        transport: str = "udp",
+        ca_file: Path | None = None,
+    ) -> None:
+        self._transport = transport
         self.extension = extension
         self.played = noise_speech(seed, PLAY_S)
         self._server = server
@@ -57,11 +69,14 @@ class Baresip:
         # SIP takes two numbers: the next one is for TLS.
         port = ports.take(4)
         control_port = port + 2
-        where = f"{server.host}:{server.port}"
+        where = f"{server.host}:{server.port_of(transport)};transport={transport}"
+        security = f"sip_cafile {ca_file}\nsip_verify_server yes" if ca_file is not None else ""
         account = f"<sip:{extension}@{where}>;auth_pass=demo-{extension};regint=60;answermode=auto"
         (self._folder / "accounts").write_text(f"{account}\n", encoding="utf-8")
         (self._folder / "contacts").touch()
-        config = CONFIG.format(host=server.host, port=port, control_port=control_port, folder=self._folder)
+        config = CONFIG.format(
+            host=server.host, port=port, control_port=control_port, folder=self._folder, security=security
+        )
         (self._folder / "config").write_text(config, encoding="utf-8")
         write_wav(self._folder / "play.wav", self.played)
         self._program = Program("baresip", [path_of("baresip"), "-f", str(self._folder), "-v"], self._folder)
@@ -80,7 +95,9 @@ class Baresip:
     # -- control
 
     def dial(self, number: str) -> None:
-        self._command("dial", f"sip:{number}@{self._server.host}:{self._server.port}")
+        server = self._server
+        where = f"{server.host}:{server.port_of(self._transport)};transport={self._transport}"
+        self._command("dial", f"sip:{number}@{where}")
 
     def hold(self) -> None:
         self._command("hold")

@@ -16,8 +16,11 @@ PLAY_S = 60.0
 CONFIG = """\
 [sip]
 sip_port={port}
-sip_tcp_port=0
-sip_tls_port=0
+sip_tcp_port={tcp_port}
+sip_tls_port={tls_port}
+root_ca={ca_file}
+verify_server_certs=1
+verify_server_cn=1
 guess_hostname=0
 use_ipv6=0
 default_proxy=0
@@ -37,7 +40,8 @@ passwd=demo-{extension}
 realm=demo.local
 domain={host}
 [proxy_0]
-reg_proxy=<sip:{host}:{server_port};transport=udp>
+reg_proxy=<sip:{proxy}:{server_port};transport={transport}>
+{route}
 reg_identity=sip:{extension}@{host}:{server_port}
 reg_sendregister=1
 reg_expires=120
@@ -48,18 +52,38 @@ publish=0
 class Linphone:
     """One linphonec process at one extension."""
 
-    def __init__(self, server: Server, ports: Ports, folder: Path, extension: str, *, seed: int) -> None:
+    def __init__(
+        self,
+        server: Server,
+        ports: Ports,
+        folder: Path,
+        extension: str,
+        *,
+        seed: int,
+        transport: str = "udp",
+        ca_file: Path | None = None,
+    ) -> None:
+        self._transport = transport
         self.extension = extension
         self.played = noise_speech(seed, PLAY_S)
         self._server = server
         self._folder = folder / f"linphone-{extension}"
         (self._folder / ".local/share/linphone").mkdir(parents=True)
+        # Its TLS knows no addresses in certificates.
+        proxy = "localhost" if transport == "tls" else server.host
         config = CONFIG.format(
             port=ports.take(),
+            # -1: any; 0: none.
+            tcp_port=-1 if transport == "tcp" else 0,
+            tls_port=-1 if transport == "tls" else 0,
+            transport=transport,
+            proxy=proxy,
+            route=f"reg_route=<sip:{proxy}:{server.tls_port};transport=tls;lr>" if transport == "tls" else "",
+            ca_file=ca_file or "",
             rtp_port=ports.take(2),
             extension=extension,
             host=server.host,
-            server_port=server.port,
+            server_port=server.port_of(transport),
         )
         (self._folder / "rc").write_text(config, encoding="utf-8")
         write_wav(self._folder / "play.wav", self.played)
@@ -75,7 +99,9 @@ class Linphone:
 
     def dial(self, number: str) -> None:
         """Call, and play and record once sound goes."""
-        self._program.say(f"call sip:{number}@{self._server.host}:{self._server.port}")
+        server = self._server
+        where = f"{server.host}:{server.port_of(self._transport)};transport={self._transport}"
+        self._program.say(f"call sip:{number}@{where}")
         self._program.wait_for_log("Media streams established", 60)
         self._program.say(f"play {self._folder / 'play.wav'}")
         self._program.say(f"record {self._recording}")

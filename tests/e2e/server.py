@@ -6,7 +6,7 @@ import re
 import socket
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,23 +38,32 @@ class Server:
     """One server with its own data directory and ports; can be ended and started again on both."""
 
     def __init__(
-        self, folder: Path, ports: Ports, *arguments: str, host: str = "127.0.0.1", listen: str = "127.0.0.1"
+        self,
+        folder: Path,
+        ports: Ports,
+        *arguments: str,
+        host: str = "127.0.0.1",
+        listen: str = "127.0.0.1",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.host = host
-        self.port = ports.take()
+        self.port = ports.take(2)
+        self.tls_port = self.port + 1
         self.http_port = ports.take()
         rtp_port = ports.take(RTP_PORTS)
         self._arguments = arguments
         self._environment = {
             "CORDBOARD_SIP_LISTEN": listen,
             "CORDBOARD_SIP_UDP_PORT": str(self.port),
+            "CORDBOARD_SIP_TLS_PORT": str(self.tls_port),
             "CORDBOARD_HTTP_PORT": str(self.http_port),
             "CORDBOARD_MEDIA_ADDRESS": listen.partition(",")[0],
             "CORDBOARD_MEDIA_PORT_MIN": str(rtp_port),
             "CORDBOARD_MEDIA_PORT_MAX": str(rtp_port + RTP_PORTS - 1),
             "PYTHONUNBUFFERED": "1",
+            **(environment or {}),
         }
         self._program: Program | None = None
         self.starts = 0
@@ -73,6 +82,10 @@ class Server:
         self._program.wait_for_log(BANNER, START_S)
         wait_until(self.answers, START_S, "an answer to OPTIONS")
         return self
+
+    def port_of(self, transport: str) -> int:
+        """The SIP port for `udp`, `tcp` or `tls`."""
+        return self.tls_port if transport == "tls" else self.port
 
     def answers(self) -> bool:
         """Whether an OPTIONS request gets its 200 at once."""

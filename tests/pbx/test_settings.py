@@ -73,7 +73,11 @@ def test_references_are_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[spi]\n", "FILE: there is no section 'spi' (allowed: sip | tls | media | data | log | records | http | trace | admission)"),
+        (
+            "[spi]\n",
+            "FILE: there is no section 'spi' (allowed: sip | tls | media | data | log | records | http | trace | "
+            "admission)",
+        ),
         ("sip = 1\n", "FILE: sip must be a section: write [sip]"),
         (
             "[sip]\nport = 1\n",
