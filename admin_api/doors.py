@@ -20,19 +20,20 @@ PATIENCE_S = 1.0
 
 
 class Doors:
-    """Serves the API of one running node."""
+    """Serves the API of one running node; `control` is what `control_socket` gave."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, control: socket.socket) -> None:
         self._running = running
+        self._control = control
         self._runners: list[web.AppRunner] = []
         self._log = structlog.get_logger("admin_api")
         self.http: Address | None = None
         """Where HTTP is served; None where it is not."""
 
     async def open(self) -> None:
-        """Open both. Raises OSError for the control socket; a port that is taken is told, calls need no metrics."""
+        """Open both. A port that is taken is told and nothing more: calls do not need metrics."""
         settings = self._running.settings
-        await self._serve(control_app(self._running), control_socket(settings.data.directory))
+        await self._serve(control_app(self._running), self._control)
         if not settings.http.enabled:
             return
         try:
@@ -54,16 +55,15 @@ class Doors:
         await web.SockSite(runner, bound).start()
 
     async def close(self) -> None:
-        """Close both; harmless when they were never open."""
+        """Close both, and take the control socket away."""
         for runner in self._runners:
             await runner.cleanup()
-        if self._runners:
-            (self._running.settings.data.directory / CONTROL_SOCKET).unlink(missing_ok=True)
         self._runners.clear()
+        (self._running.settings.data.directory / CONTROL_SOCKET).unlink(missing_ok=True)
 
 
 def control_socket(directory: Path) -> socket.socket:
-    """A listening socket in the data directory, which only its owner can connect to.
+    """A bound socket in the data directory, which only its owner can connect to.
 
     One that an earlier process left behind is replaced: whoever holds the spool's lock is the only server here. Raises
     OSError; FileExistsError where something else than a socket has the name.
@@ -79,7 +79,6 @@ def control_socket(directory: Path) -> socket.socket:
         made.bind(f"/proc/self/fd/{folder}/{CONTROL_SOCKET}")
         path.chmod(0o600)
         made.setblocking(False)
-        made.listen()
     except OSError:
         made.close()
         raise
@@ -89,14 +88,13 @@ def control_socket(directory: Path) -> socket.socket:
 
 
 def tcp_socket(address: Address) -> socket.socket:
-    """A listening TCP socket. Raises OSError."""
+    """A bound TCP socket. Raises OSError."""
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
         made.setblocking(False)
-        made.listen()
     except OSError:
         made.close()
         raise

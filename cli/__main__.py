@@ -7,7 +7,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from cli.calls import calls
 from cli.check import check
+from cli.hangup import hangup
+from cli.registrations import registrations
+from cli.status import status
+from cli.trace import trace
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,6 +21,16 @@ USAGE = """usage: cordboard COMMAND ...
   serve [--config cordboard.toml] [--data DIR] [--apply FILE ...] [--demo]
                      run the server
   check FILE ...     validate configuration documents without a server
+
+  status             how the running server does
+  calls [--ended]    the calls of this moment, or those that are over
+  trace CALL [--messages]
+                     a call's SIP ladder, the server's decisions, the verdict on its media
+  registrations      which phones are registered, and from where
+  hangup CALL        end a call
+
+CALL is the id of a call, the beginning of one, or `last`. The last five take --data DIR and --json. They end with
+0 (done), 1 (not found, refused), 2 (wrong usage) or 69 (no server runs).
 """
 
 
@@ -34,7 +49,15 @@ def check_files(arguments: list[str]) -> int:
     return check([Path(one) for one in arguments])
 
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"serve": serve, "check": check_files}
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "serve": serve,
+    "check": check_files,
+    "status": status,
+    "calls": calls,
+    "trace": trace,
+    "registrations": registrations,
+    "hangup": hangup,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from admin_api.doors import Doors
+from admin_api.doors import Doors, control_socket
 from admin_api.running import Running
 from dialplan.runner import DialplanRunner
 from media.allocator import PortAllocator
@@ -102,6 +102,8 @@ class Server:
         self._spool = SpoolWriter(data / "spool", segment_bytes=segment_bytes, floor_seq=floor_seq)
         self._journal = Journal(self._spool, self._clock)
         self._journal.watch(self._tally.watchers())
+        # Now: whoever writes the spool is the only server here, and nothing is started yet that would have to be ended.
+        control = control_socket(data)
         # First of all: what an earlier process left open is closed in the records by this event.
         self._journal.emit(NodeStarted(node=NODE, boot=self._boot, version=VERSION))
         self._journal.flush()
@@ -134,7 +136,7 @@ class Server:
         ]
         if self._tracer is not None:
             self._tasks.append(loop.create_task(self._every(TRACE_S, self._tracer.flush), name="trace"))
-        self._doors = Doors(self._running())
+        self._doors = Doors(self._running(), control)
         await self._doors.open()
         self._collector.start()
         print(banner(settings, snapshot, addresses(self._transports), self._media.capacity(), self._doors.http))
