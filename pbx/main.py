@@ -108,7 +108,6 @@ class Server:
         self._journal.emit(NodeStarted(node=NODE, boot=self._boot, version=VERSION))
         self._journal.flush()
         self._loop_lag = LoopLag(loop, self._clock.now)
-        self._loop_lag.start()
         if settings.trace.size_mb:
             ring = TraceRing(data / "trace", size_bytes=settings.trace.size_mb << 20, age_s=TRACE_AGE_S)
             self._tracer = Tracer(ring, self._clock)
@@ -139,6 +138,7 @@ class Server:
         self._doors = Doors(self._running(), control)
         await self._doors.open()
         self._collector.start()
+        self._loop_lag.start()
         print(banner(settings, snapshot, addresses(self._transports), self._media.capacity(), self._doors.http))
         if self._media.capacity() < FEW_CALLS:
             print("The file limit leaves room for hardly any call: raise it (ulimit -n).", file=sys.stderr)

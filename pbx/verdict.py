@@ -67,11 +67,17 @@ def judge(facts: MediaFacts) -> Verdict:
     return Verdict(
         hearing=hearing,
         fault=bool(faults),
-        text="; ".join([*faults, *notes]) or "sound flows both ways",
+        text="; ".join([*faults, *notes]) or _fine(facts),
         loss_pct=loss,
         far_loss_pct=far_loss,
         mos=mos,
     )
+
+
+def _fine(facts: MediaFacts) -> str:
+    if facts.far_lost is None:
+        return "its sound comes in, ours goes out (it does not report what it hears)"
+    return "sound flows both ways"
 
 
 def _hearing(facts: MediaFacts) -> Hearing:

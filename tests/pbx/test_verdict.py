@@ -32,6 +32,12 @@ def test_a_good_leg() -> None:
     assert verdict.mos > 4.3
 
 
+def test_a_phone_that_reports_nothing() -> None:
+    verdict = judge(replace(GOOD, far_lost=None))
+    assert verdict.text == "its sound comes in, ours goes out (it does not report what it hears)"
+    assert not verdict.fault
+
+
 NEVER: dict[str, Any] = {"packets_in": 0, "latched": None, "silent_ms": None, "jitter_ms": None}
 
 
