@@ -28,8 +28,11 @@ DELAY_S = 0.01
 class Pair:
     """Ann (10.0.0.1) and Ben (10.0.0.2)."""
 
-    def __init__(self, settings: StackSettings | None = None) -> None:
-        self.wire = Wire(delay_s=DELAY_S)
+    def __init__(
+        self, settings: StackSettings | None = None, *, wire: Wire | None = None, transport: str = "UDP"
+    ) -> None:
+        self.wire = wire or Wire(delay_s=DELAY_S)
+        self._transport = transport
         self.ann = self.wire.station("ann", ("10.0.0.1", 5060))
         self.ben = self.wire.station("ben", ("10.0.0.2", 5060), settings)
 
@@ -52,7 +55,7 @@ class Pair:
         """Ann calls Ben."""
         return self.ann.stack.send(
             SendInvite(
-                target=Target("10.0.0.2"),
+                target=Target("10.0.0.2", transport=self._transport),
                 uri="sip:ben@10.0.0.2",
                 from_="<sip:ann@10.0.0.1>",
                 to="<sip:ben@10.0.0.2>",
