@@ -102,14 +102,14 @@ class CallControl:
         try:
             return negotiation.write_answer(self.caller, codecs, prefer=prefer)
         except (SdpError, CodecMismatch) as error:
-            self._session.node.log.info("no common codec", call=self.call.id, why=str(error))
+            self._session.log.info("no common codec", why=str(error))
             raise CallOver(LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65)) from error
 
     def _open_port(self, leg: Leg) -> None:
         try:
             self._session.open_port(leg)
         except NoPortsLeft as error:
-            self._session.node.log.error("no media port", call=self.call.id, why=str(error))
+            self._session.log.error("no media port", why=str(error))
             raise CallOver(LegEnd(reason=Reason.MEDIA_FAILED, party=Party.SYSTEM, status=503, q850=47)) from error
 
     def finish(self, reason: Reason, end: LegEnd | None = None) -> CallOver:
@@ -134,7 +134,7 @@ class CallControl:
             name, self.tenant.prompt_language, self.tenant.country, caller.agreement, plays
         )
         if player is None:
-            session.node.log.warning("sound not found", sound=name, call=self.call.id)
+            session.log.warning("sound not found", sound=name)
             return False
         caller.player = player
         session.connect(caller)

@@ -157,7 +157,7 @@ class Dial:
             leg.usage = session.node.send(invite)
         except SipError as error:
             session.drop_port(leg)
-            session.node.log.warning("cannot be dialled", call=session.call.id, uri=target.uri, why=str(error))
+            session.log.warning("cannot be dialled", uri=target.uri, why=str(error))
             self._failures.append(UNDIALLABLE)
             return
         session.add_leg(leg)
@@ -226,7 +226,7 @@ class Dial:
                 session.node.send(Respond(usage=caller.usage, status=183, body=answer))
                 caller.state = LegState.EARLY
         except (SdpError, CodecMismatch) as error:
-            session.node.log.info("no early media", call=session.call.id, leg=leg.id, why=str(error))
+            session.log.info("no early media", leg=leg.id, why=str(error))
             return False
         session.join(caller, leg)
         return True
@@ -240,7 +240,7 @@ class Dial:
             if leg.agreement is None:
                 raise SdpError("the 2xx carries no session description")
         except (SdpError, CodecMismatch) as error:
-            session.node.log.info("unusable answer", call=session.call.id, leg=leg.id, why=str(error))
+            session.log.info("unusable answer", leg=leg.id, why=str(error))
             end = LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65)
             session.hang_up(leg, end)
             self._failures.append(end)

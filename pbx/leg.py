@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from media.offer_answer import Agreement
     from media.port_state import Player
     from media.sdp import SessionDescription
+    from pbx.call import Call
 
 
 class LegState(IntEnum):
@@ -30,6 +31,8 @@ class LegState(IntEnum):
 class LegOwner(Protocol):
     """Who has a leg: signals of it go to its inbox (`pbx.session.Session`)."""
 
+    @property
+    def call(self) -> Call: ...
     def post(self, signal: Any) -> None: ...
 
 

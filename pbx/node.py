@@ -275,7 +275,8 @@ class Node:
         if call is None or leg is None:
             return
         if isinstance(event, PortLatched):
-            self.log.debug("latched", call=call, leg=leg.id, source=f"{bracket(event.host)}:{event.port}")
+            source = f"{bracket(event.host)}:{event.port}"
+            self.log.debug("latched", call=call, tenant=leg.owner.call.tenant, leg=leg.id, source=source)
         else:
             leg.owner.post(MediaSignal(leg, leg.generation, event))
 

@@ -133,7 +133,7 @@ def _again(session: Session, leg: Leg, formats: tuple[Format, ...], tries: int) 
         delay_s = rng.uniform(0.0, 2.0) if leg.inbound else rng.uniform(2.1, 4.0)
         session.alarm(delay_s, partial(_offer, session, leg, formats, tries + 1))
     else:
-        session.node.log.warning("offer not taken", call=session.call.id, leg=leg.id, why="it crossed others each time")
+        session.log.warning("offer not taken", leg=leg.id, why="it crossed others each time")
 
 
 def _take_reply(
@@ -151,7 +151,7 @@ def _take_reply(
         hold.follow(session, leg)
         session.connect(leg)
         return
-    session.node.log.info("offer refused", call=session.call.id, leg=leg.id, status=status)
+    session.log.info("offer refused", leg=leg.id, status=status)
     if leg.peer is None or _speak_alike(leg, leg.peer):
         return
     session.hang_up(leg, MISMATCH)

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+
 from pbx import negotiation
 from pbx.background import attend
 from pbx.call import Call
@@ -64,6 +66,12 @@ class Session:
         self.end: LegEnd | None = None
 
     # -- what arrives
+
+    @property
+    def log(self) -> structlog.typing.FilteringBoundLogger:
+        """The log, with the call's id and its tenant in each line."""
+        log: structlog.typing.FilteringBoundLogger = self.node.log.bind(call=self.call.id, tenant=self.call.tenant)
+        return log
 
     def post(self, signal: Signal) -> None:
         self.inbox.post(signal)
@@ -268,7 +276,7 @@ class Session:
             end = LegEnd(reason=Reason.SUPERVISOR_RELEASE, party=Party.SYSTEM)
         except Exception:
             # A fault of ours ends this call and no other.
-            self.node.log.exception("call failed", call=self.call.id, tenant=self.call.tenant)
+            self.log.exception("call failed")
             end = LegEnd(reason=Reason.SYSTEM_ERROR, party=Party.SYSTEM)
         self.end = end
         self.release()
@@ -312,5 +320,5 @@ class Session:
             self.hang_up(leg, end)
         except SipError:
             # Whatever the stack thinks of the farewell: the leg's port and record are not kept waiting.
-            self.node.log.exception("leg cannot be ended", call=self.call.id, leg=leg.id)
+            self.log.exception("leg cannot be ended", leg=leg.id)
             self.leg_down(leg, end)
