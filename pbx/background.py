@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pbx import negotiation, reoffer
-from pbx.inbox import SipSignal
+from media.event import DigitReceived, DigitsSent, PortSilent
+from pbx import digit_relay, negotiation, reoffer
+from pbx.inbox import MediaSignal, SipSignal
 from pbx.leg import Leg, LegState
 from pbx.leg_end import LegEnd, failed_end, reason_cause
+from pbx.media_watch import MEDIA_TIMEOUT
 from pbx.reasons import Party, Reason
 from sip.commands import Respond
 from sip.core import ALLOW
@@ -38,7 +40,7 @@ _NO_PRACK = LegEnd(reason=Reason.CARRIER_ERROR, party=Party.SYSTEM, status=504, 
 _EXPIRED = LegEnd(reason=Reason.CARRIER_ERROR, party=Party.SYSTEM, status=408, text="Session Expired", q850=102)
 
 
-def attend(session: Session, leg: Leg, signal: SipSignal) -> bool:
+def attend(session: Session, leg: Leg, signal: SipSignal | MediaSignal) -> bool:
     """Deal with a signal that may come at any time; True where no verb needs to look at it.
 
     A leg that goes down by it has its `end` set; the verb is told by the signal itself.
@@ -72,7 +74,7 @@ def attend(session: Session, leg: Leg, signal: SipSignal) -> bool:
         case SessionExpired():
             session.hang_up(leg, _EXPIRED)
         case DialogRequest(_, tx, request):
-            _answer_request(session, tx, request)
+            _answer_request(session, leg, tx, request)
             return True
         case AckReceived(_, body, sdp):
             reoffer.take_late_answer(session, leg, body, sdp)
@@ -80,6 +82,16 @@ def attend(session: Session, leg: Leg, signal: SipSignal) -> bool:
         case ResponseReceived() | RequestFailed():
             session.take_reply(event)
             return not leg.down
+        case DigitReceived(digit=digit, duration_ms=duration_ms):
+            digit_relay.pressed(session, leg, digit, duration_ms, "rtp")
+            return True
+        case DigitsSent(digits_id=digits_id):
+            digit_relay.sent(session, leg, digits_id)
+            return True
+        case PortSilent(silent_ms=silent_ms):
+            if not session.node.media_watch.timed_out(leg, silent_ms):
+                return True
+            session.hang_up(leg, MEDIA_TIMEOUT)
         case _:
             return False
     return False
@@ -102,12 +114,12 @@ def _cancel_end(request: Request) -> LegEnd:
     )
 
 
-def _answer_request(session: Session, tx: int, request: Request) -> None:
-    """OPTIONS is answered, INFO without a body is a sign of life; the rest is refused without harm to the call."""
+def _answer_request(session: Session, leg: Leg, tx: int, request: Request) -> None:
+    """OPTIONS is answered, INFO without a body is a sign of life, with one it brings a key; the rest is refused."""
     method = request.method
     if method == "OPTIONS" or (method == "INFO" and not request.body):
         session.node.send(Respond(tx=tx, status=200, headers=(("allow", ALLOW), ("accept", "application/sdp"))))
     elif method == "INFO":
-        session.node.send(Respond(tx=tx, status=415, headers=(("accept", "application/sdp"),)))
+        digit_relay.take_info(session, leg, tx, request)
     else:
         session.node.send(Respond(tx=tx, status=405))

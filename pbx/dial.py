@@ -9,6 +9,7 @@ from media.allocator import NoPortsLeft
 from media.offer_answer import CodecMismatch
 from media.sdp import Format, SdpError
 from pbx import negotiation
+from pbx.digits import takes_info
 from pbx.events import LegAnswered, LegRinging
 from pbx.inbox import SipSignal
 from pbx.leg import Leg, LegState
@@ -234,6 +235,7 @@ class Dial:
     def _on_answered(self, leg: Leg, event: InviteAnswered) -> Leg | None:
         session = self._session
         leg.state = LegState.UP
+        leg.takes_info = takes_info(event.response)
         try:
             if event.sdp is not None:
                 negotiation.take_answer(leg, negotiation.body_of(event.response))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from media.event import MediaEvent
@@ -31,6 +31,23 @@ class MediaSignal:
     event: MediaEvent
 
 
+DigitSource: TypeAlias = Literal["rtp", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """A leg's far end pressed a key and no other leg was there to hear it.
+
+    It is kept in `leg.digits.pressed` as well, where the verb that collects takes it from: this only wakes the verb.
+    """
+
+    leg: Leg
+    generation: int
+    digit: str
+    duration_ms: int
+    source: DigitSource
+
+
 @dataclass(frozen=True, slots=True)
 class LegOffered:
     """Another session gives a leg away; `generation` is the one that `adopt` makes current."""
@@ -46,7 +63,7 @@ class HangUpOrder:
     reason: str
 
 
-Signal = SipSignal | MediaSignal | LegOffered | HangUpOrder
+Signal = SipSignal | MediaSignal | DigitPressed | LegOffered | HangUpOrder
 
 T = TypeVar("T")
 

@@ -13,6 +13,7 @@ from pbx.authenticator import Authenticator
 from pbx.call import Call
 from pbx.codec_policy import policy
 from pbx.configuration import Configuration
+from pbx.digits import takes_info
 from pbx.events import CallCreated
 from pbx.leg_end import LegEnd
 from pbx.node import Node
@@ -185,6 +186,7 @@ class Ingress:
             codecs=caller.codecs,
             sip_call_id=request.call_id,
         )
+        leg.takes_info = takes_info(request)
         session.add_leg(leg)
         if event.sdp is Role.OFFER:
             try:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from media.port_state import Player
     from media.sdp import SessionDescription
     from pbx.call import Call
+    from pbx.digits import LegDigits
 
 
 class LegState(IntEnum):
@@ -53,6 +54,7 @@ class Leg:
         "call_id",
         "codecs",
         "device",
+        "digits",
         "early_sdp",
         "end",
         "generation",
@@ -74,6 +76,7 @@ class Leg:
         "sip_call_id",
         "source",
         "state",
+        "takes_info",
         "trunk",
         "usage",
     )
@@ -120,6 +123,10 @@ class Leg:
         self.player: Player | None = None
         self.muted = False
         """What its far end sends is not passed on: it holds the call."""
+        self.digits: LegDigits | None = None
+        """Keys on their way; made for the first of them."""
+        self.takes_info = True
+        """The far end did not say that INFO is not for it."""
         self.agreement: Agreement | None = None
         self.remote_sdp: SessionDescription | None = None
         self.local_sdp: SessionDescription | None = None

@@ -40,6 +40,7 @@ from pbx.listening import addresses, open_transports, tls_contexts
 from pbx.location import Location, restored_binding
 from pbx.logs import set_up_logs
 from pbx.loop_lag import LoopLag
+from pbx.media_watch import MediaWatch
 from pbx.node import Node
 from pbx.parent import end_with_parent
 from pbx.records.client import RecordsClient, RecordsError
@@ -206,6 +207,9 @@ class Server:
             trace=None if self._tracer is None else self._tracer.message,
             media_host=settings.media.public_address or public,
             media_address_v6=self._media_address_v6(),
+            media_watch=MediaWatch(
+                rtp_timeout_s=settings.media.rtp_timeout_s, hold_timeout_s=settings.media.hold_timeout_s
+            ),
         )
         ingress = Ingress(
             node=self._node,

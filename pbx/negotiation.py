@@ -11,11 +11,13 @@ from media.codec import codec_formats
 from media.offer_answer import Agreement, CodecMismatch, LocalEnd, conclude, make_answer, make_offer, relay_map
 from media.port_state import PortState
 from media.sdp import Format, SessionDescription, parse_sdp
+from pbx import digits
 from pbx.leg import Leg
 from sip.body import UnsupportedBody, session_description
 from sip.message import Request, Response
 
 CNAME = "cordboard"
+EVENTS = "telephone-event"
 
 Preference = Literal["offerer", "local"]
 """Whose order of codecs counts."""
@@ -67,8 +69,16 @@ def own_formats(names: tuple[str, ...]) -> tuple[Format, ...]:
 
 def write_offer(leg: Leg, formats: tuple[Format, ...]) -> bytes:
     """Make our offer to a leg; its other media lines stay, refused (RFC 3264 §8). Raises CodecMismatch."""
-    leg.local_sdp = make_offer(local_end(leg), formats, previous=leg.remote_sdp)
+    leg.local_sdp = make_offer(local_end(leg), _with_events(leg, formats), previous=leg.remote_sdp)
     return leg.local_sdp.encode()
+
+
+def _with_events(leg: Leg, formats: tuple[Format, ...]) -> tuple[Format, ...]:
+    """The formats, and telephone-event whatever the other leg has: keys are made anew in its form."""
+    if EVENTS not in leg.codecs:
+        return formats
+    known = [form.clock_rate for form in formats if form.name.lower() == EVENTS]
+    return (*formats, *(form for form in codec_formats(EVENTS) if form.clock_rate not in known))
 
 
 def take_answer(leg: Leg, body: bytes) -> None:
@@ -87,6 +97,9 @@ def take_answer(leg: Leg, body: bytes) -> None:
 def write_answer(leg: Leg, codecs: tuple[str, ...], *, prefer: Preference = "offerer") -> bytes:
     """Answer the leg's offer within `codecs`. Raises CodecMismatch; nothing has changed then."""
     assert leg.remote_sdp is not None
+    if EVENTS in leg.codecs and EVENTS not in codecs:
+        # Whatever the other leg has: keys are made anew in its form.
+        codecs = (*codecs, EVENTS)
     local_sdp, agreement = make_answer(leg.remote_sdp, local_end(leg), codecs, prefer=prefer)
     _check_family(leg, agreement)
     leg.local_sdp, leg.agreement = local_sdp, agreement
@@ -124,14 +137,19 @@ def agreed_names(agreement: Agreement) -> tuple[str, ...]:
     return tuple(dict.fromkeys(form.name.lower() for form in (*agreement.formats, *agreement.events)))
 
 
-def port_state(leg: Leg) -> PortState:
-    """What the leg's port shall do: hear its far end, give that to the peer leg, play the leg's player."""
+def port_state(leg: Leg, silence_ms: int | None = None) -> PortState:
+    """What the leg's port shall do: hear its far end, give that to the peer leg, play the leg's player.
+
+    `silence_ms` is how long the far end may be silent.
+    """
     relay_to = leg.peer
     agreement = leg.agreement
     if agreement is None:
         return PortState(send=False, cname=CNAME)
     to = relay_to.agreement if relay_to is not None else None
     accept = tuple(form.receive_pt for form in (*agreement.formats, *agreement.events))
+    payload_map = relay_map(agreement, to) if to is not None else ()
+    event_types = digits.event_types(agreement)
     return PortState(
         remote_rtp=_numeric(agreement.remote_rtp),
         remote_rtcp=_numeric(agreement.remote_rtcp),
@@ -140,9 +158,13 @@ def port_state(leg: Leg) -> PortState:
         accept=accept,
         clock_rate=agreement.formats[0].clock_rate if agreement.formats else 8000,
         relay_to=None if leg.muted or relay_to is None or relay_to.port is None or to is None else relay_to.port.id,
-        payload_map=relay_map(agreement, to) if to is not None else (),
+        payload_map=payload_map,
         player=leg.player,
         cname=CNAME,
+        silence_ms=silence_ms,
+        event_types=event_types,
+        digits=digits.port_policy(agreement, payload_map) if event_types else "pass",
+        send_digits=None if leg.digits is None else leg.digits.sending,
     )
 
 

@@ -15,6 +15,7 @@ from pbx.events import LegStarted
 from pbx.inbox import HangUpOrder, MediaSignal, SipSignal
 from pbx.leg import Leg, LegOwner
 from pbx.media_report import leg_media
+from pbx.media_watch import MediaWatch
 from pbx.occupancy import Occupancy
 from pbx.reasons import Reason
 from pbx.traffic import Traffic
@@ -63,6 +64,7 @@ class Node:
         trace: Trace | None = None,
         media_host: str | None = None,
         media_address_v6: str | None = None,
+        media_watch: MediaWatch | None = None,
     ) -> None:
         self.clock = clock
         self.journal = journal
@@ -83,6 +85,7 @@ class Node:
         self.faults = 0
         self._new_id = new_id
         self.rng = rng
+        self.media_watch = media_watch or MediaWatch()
         self._media_host = media_host
         self._media_address_v6 = media_address_v6
         self._token = token

@@ -12,7 +12,7 @@ from pbx import negotiation
 from pbx.background import attend
 from pbx.call import Call
 from pbx.events import CallEnded, Checkpoint, LegEnded
-from pbx.inbox import HangUpOrder, Inbox, LegOffered, MediaSignal, Signal, SipSignal
+from pbx.inbox import DigitPressed, HangUpOrder, Inbox, LegOffered, MediaSignal, Signal, SipSignal
 from pbx.ledger import Ledger
 from pbx.leg import Leg, LegGone, LegState
 from pbx.leg_end import LegEnd, reason_header
@@ -76,7 +76,7 @@ class Session:
     def post(self, signal: Signal) -> None:
         self.inbox.post(signal)
 
-    async def next(self, deadline: float | None = None) -> SipSignal | MediaSignal | None:
+    async def next(self, deadline: float | None = None) -> SipSignal | MediaSignal | DigitPressed | None:
         """The next signal that a verb has to look at, None at the deadline.
 
         What needs no verb (re-INVITE, INFO, a late answer) is done on the way. A leg that went down is told by the
@@ -99,11 +99,11 @@ class Session:
                     raise CallOver(LegEnd(reason=Reason(reason), party=Party.SYSTEM))
                 case LegOffered():
                     self.adopt(signal)
-                case SipSignal() | MediaSignal():
+                case SipSignal() | MediaSignal() | DigitPressed():
                     leg = signal.leg
                     if leg.owner is not self or leg.generation != signal.generation or leg.down:
                         continue
-                    if isinstance(signal, MediaSignal) or not attend(self, leg, signal):
+                    if isinstance(signal, DigitPressed) or not attend(self, leg, signal):
                         return signal
 
     def ask(self, leg: Leg, command: SendInDialog, then: Reply) -> None:
@@ -171,9 +171,10 @@ class Session:
 
     def connect(self, leg: Leg) -> None:
         """Put the state of a leg's port, and of its peer's, as they follow from who hears whom."""
+        watch = self.node.media_watch
         for one in (leg,) if leg.peer is leg else (leg, leg.peer):
             if one is not None and one.port is not None and one.agreement is not None:
-                one.port_revision = self.node.media.put(one.port.id, negotiation.port_state(one))
+                one.port_revision = self.node.media.put(one.port.id, negotiation.port_state(one, watch.silence_ms(one)))
 
     def occupy(self, key: tuple[str, ...], limit: int | None) -> bool:
         """Count the call on something that holds `limit` calls at the most; False where there is no room."""

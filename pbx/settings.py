@@ -56,7 +56,10 @@ class TlsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaSettings:
-    """RTP ports and workers; `relay_window_us` is how long a relay may gather packets (0 = not)."""
+    """RTP ports and workers; `relay_window_us` is how long a relay may gather packets (0 = not).
+
+    `rtp_timeout_s` ends a call whose far end sends no sound, `hold_timeout_s` one on hold (0 = never).
+    """
 
     address: str = "0.0.0.0"
     public_address: str | None = None
@@ -64,6 +67,8 @@ class MediaSettings:
     port_max: int = 29999
     workers: int = 1
     relay_window_us: int = 300
+    rtp_timeout_s: int = 60
+    hold_timeout_s: int = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,6 +367,8 @@ _CHECKS: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
     ("media", "port_max"): _within(1025, 65535),
     ("media", "workers"): _within(1, 64),
     ("media", "relay_window_us"): _within(0, 5000),
+    ("media", "rtp_timeout_s"): _within(0, 86400),
+    ("media", "hold_timeout_s"): _within(0, 86400),
     ("log", "level"): _one_of("debug", "info", "warning", "error"),
     ("log", "format"): _one_of("text", "json"),
     ("records", "segment_mb"): _within(1, 1024),

@@ -13,8 +13,8 @@ import pytest
 from dialplan.runner import DialplanRunner
 from media.allocator import NoPortsLeft
 from media.client import Port
-from media.event import MediaEvent, PlayerFinished, PortClosed, PortStats
-from media.port_state import PortState
+from media.event import DigitsSent, MediaEvent, PlayerFinished, PortClosed, PortStats
+from media.port_state import PortState, SentDigits
 from media.ready_file import ReadyFile
 from pbx.admission import Admission, Limits
 from pbx.authenticator import Authenticator
@@ -68,6 +68,8 @@ class FakeMedia:
         self._next = 1
         self.capacity = capacity
         self.states: dict[int, PortState | None] = {}
+        self.dialled: list[tuple[int, SentDigits]] = []
+        """Digits that ports were told to send, in order."""
 
     def allocate(self, *, address: str | None = None, near: int | None = None) -> Port:
         if len(self.states) >= self.capacity:
@@ -86,6 +88,11 @@ class FakeMedia:
         if player is not None and player.plays is not None and (before is None or before.player != player):
             loop = asyncio.get_running_loop()
             loop.call_later(1.0, self._finish, port_id, player.id)
+        digits = state.send_digits
+        if digits is not None and (before is None or before.send_digits != digits):
+            self.dialled.append((port_id, digits))
+            sent = DigitsSent(port_id=port_id, revision=1, digits_id=digits.id)
+            asyncio.get_running_loop().call_later(digits.steps * 0.02 + 0.04, self._on_event, sent)
         return 1
 
     def _finish(self, port_id: int, player: int) -> None:
