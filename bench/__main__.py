@@ -22,6 +22,7 @@ from bench.cpu import machine_time
 from bench.figure import Figure
 from bench.latency import measure_latency
 from bench.memory import measure_memory
+from bench.overload import measure_overload
 from bench.plan import Plan
 from bench.prompt_calls import measure_prompt
 from bench.registers import measure_registers
@@ -36,7 +37,10 @@ WORKS: dict[str, Callable[[Plan], list[Figure]]] = {
     "latency": measure_latency,
     "memory": measure_memory,
     "prompt": measure_prompt,
+    "overload": measure_overload,
 }
+ON_REQUEST = frozenset({"overload"})
+"""Works that say how the server bears what it cannot serve; measured when they are named."""
 FULL_LIMIT_S, QUICK_LIMIT_S = 690.0, 110.0
 """Past this, works still to come measure one round each."""
 
@@ -57,9 +61,10 @@ def main(arguments: list[str]) -> int:
         deadline=begun + (QUICK_LIMIT_S if options.quick else FULL_LIMIT_S),
         peers=options.peers,
     )
+    wanted = options.only or [name for name in WORKS if name not in ON_REQUEST]
     steps: list[Step] = []
     try:
-        for name in options.only or WORKS:
+        for name in wanted:
             steps.append(_step(name, plan))
     except KeyboardInterrupt:
         print("\ninterrupted: what follows is not complete", flush=True)
@@ -69,7 +74,7 @@ def main(arguments: list[str]) -> int:
         print(f"logs of what failed: {scratch}")
     else:
         shutil.rmtree(scratch, ignore_errors=True)
-    return 1 if failed or len(steps) < len(options.only or WORKS) else 0
+    return 1 if failed or len(steps) < len(wanted) else 0
 
 
 def _step(name: str, plan: Plan) -> Step:

@@ -30,10 +30,14 @@ class Server(Contender):
         self.media_host = own_host()
         self.data = folder / "data"
         profile = folder / "bench.yaml"
+        self.held_in, self.held_out = free_port(), free_port()
+        """Another pair of trunks, whose calls to 9001 are held beside the load."""
         profile.write_text(_with_ports(PROFILE.read_text(encoding="utf-8"), self.load_in, self.load_out))
+        held = folder / "held.yaml"
+        held.write_text(_HELD.format(host=HOST, held_in=self.held_in, held_out=self.held_out))
         program = Program(
             "cordboard",
-            [sys.executable, "-m", "cli", "serve", "--data", str(self.data), "--apply", str(profile)],
+            [sys.executable, "-m", "cli", "serve", "--data", str(self.data), "--apply", str(profile), str(held)],
             folder,
             {
                 "CORDBOARD_SIP_LISTEN": HOST,
@@ -82,6 +86,15 @@ def answers_options(port: int, timeout_s: float = 0.5) -> bool:
             return probe.recv(4096).startswith(b"SIP/2.0 ")
         except OSError:
             return False
+
+
+_HELD = """\
+trunks:
+  - {{name: held-in, tenant: bench, source_ips: ["{host}:{held_in}"], codecs: [PCMU, PCMA]}}
+  - {{name: held-out, tenant: bench, peers: [{{host: "{host}", port: {held_out}}}], codecs: [PCMU, PCMA]}}
+dids:
+  - {{number: "9001", trunk: held-in, tenant: bench, dest: {{type: external, trunk: held-out}}}}
+"""
 
 
 def _with_ports(profile: str, load_in: int, load_out: int) -> str:

@@ -40,6 +40,9 @@ FAREWELL_S = 2.0
 """How long a node that stops waits for the answers to its last BYEs: two of them may be lost."""
 FAREWELL_LOOK_S = 0.02
 
+BACKLOG_BYTES = 256 << 10
+"""What may wait at a SIP socket before new calls are refused: about a hundred messages, with the kernel's own share."""
+
 
 class RunningCall(LegOwner, Protocol):
     """A call with a task of its own (`pbx.session.Session`)."""
@@ -166,6 +169,7 @@ class Node:
     def pump(self) -> None:
         """One step: events to their owners, messages to the wire, events of ours to the spool, the timer set."""
         stack = self.stack
+        stack.busy = self.transport.backlog_bytes > BACKLOG_BYTES
         while (event := stack.next_event()) is not None:
             try:
                 self._dispatch(event)

@@ -27,6 +27,8 @@ class MediaEngine(Protocol):
 class Transport(Protocol):
     """What the node needs of its SIP sockets."""
 
+    @property
+    def backlog_bytes(self) -> int: ...
     def send(self, flow: Flow, data: bytes) -> None: ...
     def vouch(self, flow: Flow) -> None:
         """The peer of a connection is known; it may be idle."""

@@ -43,6 +43,8 @@ class StackSettings:
     """The interval of sessions (RFC 4028) where "timer" is supported; 0 runs none."""
     timing: Timing = field(default_factory=Timing)
     public_host: str | None = None
+    retry_after_s: int = 5
+    """What callers are told that a busy stack refuses."""
     max_routes: int = 10_000
     """How many resolved next hops are remembered."""
 
@@ -58,6 +60,8 @@ class Core:
         self.token = token
         self.trace = trace
         self.now = 0.0
+        self.busy = False
+        """More waits than can be served: new calls are refused without further ado."""
         self.timers = Timers(settings.timing.slack_s)
         self.events: deque[Event] = deque()
         self.outbox: deque[tuple[Flow, bytes]] = deque()

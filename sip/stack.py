@@ -39,6 +39,20 @@ class Stack:
         self.strays = 0
         """Responses that belong to no transaction."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether new calls are refused with 503 before anything is done for them; the user sets it."""
+        return self._core.busy
+
+    @busy.setter
+    def busy(self, value: bool) -> None:
+        self._core.busy = value
+
+    @property
+    def shed(self) -> int:
+        """How many calls were refused while busy."""
+        return self._server.shed
+
     # -- in
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
@@ -168,6 +182,12 @@ class Stack:
         """A usage's dialog as plain data for a checkpoint, None where it has none."""
         found = self._core.usages.get(usage)
         return found.dialog.state() if found is not None and found.dialog is not None else None
+
+    @property
+    def retransmissions(self) -> tuple[int, int]:
+        """Messages that we sent again, and requests that peers sent again."""
+        layer = self._core.layer
+        return layer.resent, layer.absorbed
 
     # -- out
 

@@ -110,6 +110,11 @@ class Transports:
     def _stream_listener(self, transport: str, family: socket.AddressFamily) -> StreamListener | None:
         return next((one for one in self._streams if one.transport == transport and one.family == family), None)
 
+    @property
+    def backlog_bytes(self) -> int:
+        """How much waits in the kernel at the fullest UDP socket, as of its last wake."""
+        return max((listener.backlog_bytes for listener in self._listeners.values()), default=0)
+
     # -- connections
 
     @property

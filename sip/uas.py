@@ -32,8 +32,9 @@ from sip.uac import UserAgentClient
 from sip.uri import SipUri
 from sip.usage import Accepted, InviteUsage, Phase, ServedRequest
 
-CHALLENGES = frozenset({401, 407})
-"""Answered without state: requests that nobody vouches for take no memory, and draw one answer, not twelve."""
+STATELESS = frozenset({401, 407, 503})
+"""Answered without state where that is the first answer: requests that nobody vouches for, or that a busy node has no
+time for, take no memory, and draw one answer, not twelve."""
 
 
 class UserAgentServer:
@@ -44,6 +45,7 @@ class UserAgentServer:
         self._client = client
         self._merged: dict[tuple[str, str | None, int], int] = {}
         self._unanswered: list[InviteUsage] = []
+        self.shed = 0
         self._reliable = ReliableResponses(core, self._refuse_usage)
         self._timers = client.session_timers
 
@@ -64,6 +66,9 @@ class UserAgentServer:
         if method == "ACK":
             self.acknowledge(request, now)
             return
+        if self._core.busy and method == "INVITE" and request.to_tag is None:
+            self._shed(request, flow)
+            return
         tx = layer.start_server(request, reply_flow(request, flow), key)
         if method == "CANCEL":
             self._cancel(tx, request, now)
@@ -81,6 +86,13 @@ class UserAgentServer:
         else:
             self._core.served[tx.ident] = ServedRequest(tx=tx, request=request, usage=None, carrier=None)
             self._core.events.append(RequestReceived(tx.ident, request, flow))
+
+    def _shed(self, request: Request, flow: Flow) -> None:
+        """503 without state (RFC 3261 §8.2.7): those who are served already shall not wait for those who are not."""
+        self.shed += 1
+        response = self._core.response(request, 503, None, self._core.token())
+        response.headers.add("retry-after", str(self._core.settings.retry_after_s))
+        self._core.transmit(reply_flow(request, flow), response.encode())
 
     def _refuse(
         self, tx: Transaction, request: Request, status: int, now: float, headers: tuple[tuple[str, str], ...] = ()
@@ -343,7 +355,7 @@ class UserAgentServer:
                 command = replace(command, headers=(*command.headers, *settled))
             usage.exchange.send(Carrier.FINAL, bool(command.body) and command.content_type == SDP)
         message = self._build(usage.request, command, usage.local_tag, usage, tx.flow)
-        if command.status in CHALLENGES and tx.state is State.PROCEEDING:
+        if command.status in STATELESS and tx.state is State.PROCEEDING and not tx.message:
             core.layer.dismiss(tx, message, now)
         else:
             core.layer.respond(tx, command.status, message, now)
@@ -374,7 +386,7 @@ class UserAgentServer:
             self._core.served.pop(ident, None)
             if usage is not None:
                 usage.served.pop(ident, None)
-        if command.status in CHALLENGES and usage is None:
+        if command.status in STATELESS and usage is None:
             core.layer.dismiss(tx, message, now)
         else:
             core.layer.respond(tx, command.status, message, now)

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ _IP_PKTINFO = 8
 _IP_RECVERR = 11
 _IPV6_RECVERR = 25
 _SO_RXQ_OVFL = 40
+_SO_MEMINFO = 55
 _MSG_ERRQUEUE = 0x2000
 _IN_PKTINFO = struct.Struct("@i4s4s")
 _ANCILLARY = socket.CMSG_SPACE(64) * 2
@@ -50,6 +52,8 @@ class UdpListener:
         drained: Callable[[], None],
     ) -> None:
         self.counters = UdpCounters()
+        self.backlog_bytes = 0
+        """What still waited in the kernel when as much as one wake takes had been taken."""
         self._deliver = deliver
         self._unreachable = unreachable
         self._drained = drained
@@ -161,6 +165,7 @@ class UdpListener:
                 if not turn:
                     # Woken for nothing but errors that may still wait in their queue.
                     self._drain_errors(None)
+                self.backlog_bytes = 0
                 return
             except OSError:
                 self._drain_errors(None)
@@ -174,6 +179,12 @@ class UdpListener:
                 elif self._wildcard:
                     local = (self._local_host(level, kind, value) or local[0], local[1])
             self._deliver(data, self.flow(local, (peer[0], peer[1])))
+
+        self.backlog_bytes = self._waiting_bytes()
+
+    def _waiting_bytes(self) -> int:
+        """What the kernel holds for this socket, its own bookkeeping included (SK_MEMINFO_RMEM_ALLOC)."""
+        return int.from_bytes(self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4), sys.byteorder)
 
     def _local_host(self, level: int, kind: int, value: bytes) -> str | None:
         if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:

@@ -163,10 +163,11 @@ class Network:
 
 
 class NodeTransport:
-    """The node's side of the network."""
+    """The node's side of the network; `backlog_bytes` are said to wait in the kernel."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
+        self.backlog_bytes = 0
 
     def send(self, flow: Flow, data: bytes) -> None:
         self._network.carry(data, SERVER, flow.remote)
@@ -395,7 +396,7 @@ class Switchboard:
         authenticator = Authenticator(secret=b"0123456789abcdef", clock=self.clock, journal=self.journal)
         self.media = FakeMedia(self.node.on_media, ports)
         self.node.media = self.media
-        self.node.transport = NodeTransport(self.network)
+        self.transport = self.node.transport = NodeTransport(self.network)
         self.free_calls = 1000
         """For how many calls there are said to be media ports."""
         self.lag_s = 0.0

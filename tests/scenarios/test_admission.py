@@ -10,7 +10,7 @@ import pytest
 from pbx.admission import Limits, Refused
 from pbx.events import AuthenticationFailed
 from pbx.snapshot import Snapshot
-from sip.events import AckReceived, InviteAnswered, InviteFailed, InviteReceived
+from sip.events import AckReceived, InviteAnswered, InviteFailed, InviteReceived, ResponseReceived
 from tests.fakes.demo import demo_snapshot
 from tests.fakes.switchboard import Phone, Switchboard
 from tests.fakes.virtual_loop import virtually
@@ -287,3 +287,22 @@ async def test_calls_out_wait_their_turn_on_a_trunk() -> None:
         carrier.cancel(usage)
     reasons = sorted(record.reason for record in await board.settled())
     assert reasons == ["blocked_limit"] * 2 + ["caller_cancelled"] * 4
+
+
+@virtually
+async def test_messages_that_pile_up_refuse_new_calls_and_nothing_else() -> None:
+    """More waits at the socket than can be served soon: calls that are up are held and ended as ever."""
+    board = board_with()
+    ann, ben = await registered(board)
+    usage = await talk(board, ann, ben)
+    board.transport.backlog_bytes = 1 << 20
+    ann.reinvite(usage, ann.sdp)
+    await ann.expect(ResponseReceived)
+    assert await refused(board, ben) == 503
+    assert board.node.stack.shed == 1
+    board.transport.backlog_bytes = 0
+    assert (await ann.register()).response.status == 200
+    assert await refused(board, ben) == 401
+    ann.hang_up(usage)
+    (record,) = await board.settled()
+    assert record.reason == "normal"
