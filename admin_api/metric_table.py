@@ -152,6 +152,13 @@ METRICS: Final = (
         read=_each(_responses),
     ),
     Metric(
+        name="cordboard_sip_retransmissions_total",
+        kind="counter",
+        help="Messages sent again (out), and requests that peers sent again (in): lost packets, or a slow side.",
+        labels=("way",),
+        read=_each(lambda running: zip((("out",), ("in",)), running.node.stack.retransmissions, strict=True)),
+    ),
+    Metric(
         name="cordboard_sip_malformed_total",
         kind="counter",
         help="Messages that could not be understood.",

@@ -9,12 +9,16 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from admin_api.metric_table import DISTRIBUTIONS, METRICS
-from admin_api.running import RUNNING, Running
+from admin_api.metric_table import DISTRIBUTIONS, METRICS, Labels, Values
+from admin_api.running import RUNNING
 from pbx.histogram import Histogram
-from pbx.records.messages import RecordsStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+Reading = tuple[str, str, str, Labels, Values]
+"""Name, `counter` or `gauge`, help, names of the labels, values."""
+Spread = tuple[str, str, Histogram, float]
+"""Name, help, histogram, and what to multiply its values by."""
 
 
 class _Page(Collector):
@@ -30,27 +34,30 @@ class _Page(Collector):
 async def show_metrics(request: web.Request) -> web.Response:
     """GET /metrics."""
     running = request.app[RUNNING]
-    return web.Response(body=page(running, await running.records_status()), headers={"content-type": CONTENT_TYPE})
+    records = await running.records_status()
+    page = render(
+        [(one.name, one.kind, one.help, one.labels, one.read(running, records)) for one in METRICS],
+        [(one.name, one.help, one.read(running), one.scale) for one in DISTRIBUTIONS],
+    )
+    return web.Response(body=page, headers={"content-type": CONTENT_TYPE})
 
 
-def page(running: Running, records: RecordsStatus | None) -> bytes:
-    """All metrics in the text format of Prometheus."""
+def render(readings: Iterable[Reading], spreads: Iterable[Spread]) -> bytes:
+    """Metrics in the text format of Prometheus."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Page([*_families(running, records)]))
+    registry.register(_Page([*_families(readings, spreads)]))
     return generate_latest(registry)
 
 
-def _families(running: Running, records: RecordsStatus | None) -> Iterator[Metric]:
-    for metric in METRICS:
-        made = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-        family = made(metric.name, metric.help, labels=metric.labels)
-        for labels, value in metric.read(running, records):
-            family.add_metric(labels, float(value))
+def _families(readings: Iterable[Reading], spreads: Iterable[Spread]) -> Iterator[Metric]:
+    for name, kind, text, labels, values in readings:
+        family = (CounterMetricFamily if kind == "counter" else GaugeMetricFamily)(name, text, labels=labels)
+        for label_values, value in values:
+            family.add_metric(label_values, float(value))
         yield family
-    for one in DISTRIBUTIONS:
-        histogram = one.read(running)
-        distribution = HistogramMetricFamily(one.name, one.help, labels=())
-        distribution.add_metric((), list(_cumulated(histogram, one.scale)), histogram.total * one.scale)
+    for name, text, histogram, scale in spreads:
+        distribution = HistogramMetricFamily(name, text, labels=())
+        distribution.add_metric((), list(_cumulated(histogram, scale)), round(histogram.total * scale, 9))
         yield distribution
 
 

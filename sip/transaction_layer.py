@@ -40,6 +40,10 @@ class TransactionLayer:
         self._transmit = transmit
         self._user = user
         self._idents = count(1)
+        self.resent = 0
+        """Messages sent again, because no answer came or because the peer asked again."""
+        self.absorbed = 0
+        """Requests that a peer sent again."""
         self.table: dict[tuple[Any, ...], Transaction] = {}
         self._clients: dict[Address | int, dict[int, Transaction]] = {}
         """Client transactions by UDP peer or by connection: errors of the network cause no search through the table."""
@@ -120,7 +124,11 @@ class TransactionLayer:
         tx = self.table.get(key)
         if tx is None:
             return False
-        self.step(tx, Input.ACK if request.method == "ACK" else Input.REQUEST, request, now)
+        if request.method == "ACK":
+            self.step(tx, Input.ACK, request, now)
+        else:
+            self.absorbed += 1
+            self.step(tx, Input.REQUEST, request, now)
         return True
 
     def take_response(self, response: Response, now: float) -> bool:
@@ -190,6 +198,7 @@ class TransactionLayer:
 
     def _resend(self, tx: Transaction, argument: Argument, now: float) -> None:
         if tx.message:
+            self.resent += 1
             self._transmit(tx.flow, tx.message)
 
     def _send_ack(self, tx: Transaction, argument: Argument, now: float) -> None:

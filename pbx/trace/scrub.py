@@ -23,16 +23,22 @@ def scrub(message: bytes) -> bytes:
     whole; so are the keys of a session description (RFC 4568 §9.1, RFC 8839 §5.4). Any other body is left out: digits
     of an INFO may be somebody's PIN, a MESSAGE is somebody's letter.
     """
-    lower = message.lower()
     end = message.find(b"\r\n\r\n")
-    harmless = end >= 0 and (end + 4 == len(message) or message.startswith(b"v=0", end + 4))
-    if harmless and b"authorization" not in lower and b"inline:" not in lower and b"a=ice-pwd" not in lower:
+    if end >= 0 and b"authorization" not in message.lower() and (end + 4 == len(message) or _plain(message, end + 4)):
         return message
     blank = _BLANK_LINE.search(message)
     if blank is None:
         return _CREDENTIALS.sub(_masked, message)
     head, body = message[: blank.start()], message[blank.end() :]
     return _CREDENTIALS.sub(_masked, head) + blank[0] + _body(head, body)
+
+
+def _plain(message: bytes, begin: int) -> bool:
+    """Whether the body that begins there is a session description without keys."""
+    if not message.startswith(b"v=0", begin):
+        return False
+    body = message[begin:].lower()
+    return b"inline:" not in body and b"a=ice-pwd" not in body
 
 
 def _masked(found: re.Match[bytes]) -> bytes:

@@ -57,7 +57,11 @@ class Tracer:
             return
         clock = self._clock
         offset_ns = clock.wall_ns() - int(clock.now() * 1e9)
-        block = pack_block(offset_ns, [(*row[:7], scrub(row[7])) for row in rows])
+        kept = [
+            (now, incoming, transport, here, here_port, there, there_port, scrub(data))
+            for now, incoming, transport, here, here_port, there, there_port, data in rows
+        ]
+        block = pack_block(offset_ns, kept)
         self._blocks.append((len(rows), block))
         self._block_bytes += len(block)
 
