@@ -167,3 +167,8 @@ class Baresip:
             self._command("quit")
         self._control.close()
         self._program.end()
+
+    def kill(self) -> None:
+        """Pull the plug; its connections are closed by the kernel."""
+        self._control.close()
+        self._program.kill()

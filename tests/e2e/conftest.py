@@ -70,10 +70,16 @@ class Phones:
         self._registered: list[SippPhone] = []
 
     def sipp(
-        self, server: Server, extension: str, *, registered: bool = False, password: str | None = None
+        self,
+        server: Server,
+        extension: str,
+        *,
+        registered: bool = False,
+        password: str | None = None,
+        transport: str = "u1",
     ) -> SippPhone:
         """A SIPp phone; `registered` where it is to be called."""
-        phone = SippPhone(server, self._ports, self._folder, extension, password=password)
+        phone = SippPhone(server, self._ports, self._folder, extension, password=password, transport=transport)
         self.sipp_phones.append(phone)
         if registered:
             phone.register()

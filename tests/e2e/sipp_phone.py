@@ -29,11 +29,22 @@ ONCE = Turns(calls=1, rate=1)
 
 
 class SippPhone:
-    """A phone with one UDP port, at one extension; it plays one scenario after the other."""
+    """A phone with one port, at one extension; it plays one scenario after the other.
+
+    `transport` is SIPp's own word: u1 UDP, t1 one TCP connection for all calls, tn one for each.
+    """
 
     def __init__(
-        self, server: Server, ports: Ports, folder: Path, extension: str, *, password: str | None = None
+        self,
+        server: Server,
+        ports: Ports,
+        folder: Path,
+        extension: str,
+        *,
+        password: str | None = None,
+        transport: str = "u1",
     ) -> None:
+        self._transport = transport
         self.server = server
         self.extension = extension
         self.port = ports.take(2)
@@ -54,7 +65,8 @@ class SippPhone:
     def expect_call(self, scenario: str, **values: str) -> None:
         """Be ready for a call."""
         self.play(scenario, "", ONCE, **values)
-        wait_until(lambda: is_bound(self.port), 20, f"SIPp listens on port {self.port}")
+        protocol = "udp" if self._transport.startswith("u") else "tcp"
+        wait_until(lambda: is_bound(self.port, protocol), 20, f"SIPp listens on port {self.port}")
 
     def play(self, scenario: str, number: str = "", turns: Turns = ONCE, **values: str) -> None:
         """Start a scenario of `tests/e2e/sipp/`, once or in `turns`.
@@ -70,7 +82,7 @@ class SippPhone:
         host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
         command = [
             path_of("sipp"), f"{host}:{self.server.port}", "-sf", str(path),
-            "-m", str(turns.calls), "-r", str(turns.rate), "-nostdin",
+            "-t", self._transport, "-max_socket", "500", "-m", str(turns.calls), "-r", str(turns.rate), "-nostdin",
             "-i", self.server.host, "-p", str(self.port), "-mi", self.server.host, "-mp", str(self._media_port),
             "-s", number, "-key", "user", self.extension, "-au", self.extension, "-ap", self._password,
             "-auth_uri", f"{number or self.extension}@{host}:{self.server.port}",

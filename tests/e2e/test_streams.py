@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.baresip import Baresip
 from tests.e2e.certificates import Authority
+from tests.e2e.conftest import Phones
 from tests.e2e.linphone import Linphone
 from tests.e2e.ports import Ports
 from tests.e2e.server import CallBook, Server
+from tests.e2e.sipp_phone import Turns
 from tests.e2e.sound import likeness
+from tests.e2e.wait import wait_until
 
 TALK_S = 5.0
 HEARD = 0.9
@@ -67,3 +74,78 @@ def test_softphones_talk(server: Server, ports: Ports, tmp_path: Path, authority
     row = book.one()
     assert (row["caller_original"], row["called_original"]) == ("1008", "1006")
     assert (row["result"], row["reason"], row["hangup_party"]) == ("answered", "normal", "caller")
+
+
+def options(transport: str, number: int) -> bytes:
+    return (
+        f"OPTIONS sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:9;branch=z9hG4bK{number}\r\n"
+        f"From: <sip:probe@127.0.0.1>;tag=p\r\nTo: <sip:127.0.0.1>\r\nCall-ID: probe-{number}\r\n"
+        "CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+
+
+def tls_connection(server: Server, authority: Authority) -> ssl.SSLSocket:
+    """A connection to the server, whose certificate must be good."""
+    context = ssl.create_default_context(cafile=str(authority.file))
+    plain = socket.create_connection((server.host, server.tls_port), timeout=20)
+    return context.wrap_socket(plain, server_hostname="localhost")
+
+
+def test_a_new_certificate_is_for_new_connections(server: Server, authority: Authority) -> None:
+    """The connection that is up goes on, the next one sees the new certificate; a bad one changes nothing."""
+
+    def seen() -> bytes:
+        with closing(tls_connection(server, authority)) as connection:
+            return connection.getpeercert(binary_form=True) or b""
+
+    path = server.folder / "server.pem"
+    with closing(tls_connection(server, authority)) as old:
+        before = seen()
+        authority.write(path, "127.0.0.1", "localhost")
+        os.kill(server.pids().supervisor, signal.SIGHUP)
+        wait_until(lambda: seen() != before, 30, "a connection sees the new certificate")
+        after = seen()
+        good = path.read_text()
+        path.write_text("nonsense")
+        os.kill(server.pids().supervisor, signal.SIGHUP)
+        server.program.wait_for_log("new TLS certificate cannot be used; the one before stays in use", 30)
+        assert seen() == after
+        path.write_text(good)
+        old.sendall(b"\r\n\r\n" + options("TLS", 1))
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            answer += old.recv(4096)
+        assert answer.startswith(b"\r\nSIP/2.0 200 OK")
+
+
+def test_sipp_calls_over_one_connection_and_over_many(server: Server, phones: Phones) -> None:
+    """The callee registers and hangs up its connection: the server connects to its Contact."""
+    book = CallBook(server)
+    ben = phones.sipp(server, "1002", registered=True, transport="t1")
+    ben.expect_call("callee_answers")
+    ann = phones.sipp(server, "1001", transport="t1")
+    ann.call("1002", "caller_hangs_up")
+    ann.finish()
+    ben.finish()
+    many = phones.sipp(server, "1003", transport="tn")
+    many.play("caller_hangs_up", "*60", Turns(calls=2, rate=2))
+    many.finish()
+    rows = book.wait(3)
+    assert [(row["result"], row["hangup_party"]) for row in rows] == [("answered", "caller")] * 3
+
+
+def test_a_phone_whose_connection_is_gone_is_not_waited_for(
+    server: Server, ports: Ports, tmp_path: Path, phones: Phones
+) -> None:
+    book = CallBook(server)
+    ben = Baresip(server, ports, tmp_path, "1007", seed=7, transport="tcp")
+    try:
+        ben.start()
+    finally:
+        ben.kill()
+    ann = phones.sipp(server, "1001")
+    ann.call("1007", "caller_is_refused", status="480")
+    ann.finish()
+    row = book.one()
+    assert (row["result"], row["reason"], row["sip_code"]) == ("missed", "offline", 480)
+    assert row["total_ms"] < 20_000
