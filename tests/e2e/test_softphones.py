@@ -12,7 +12,7 @@ from tests.e2e.baresip import Baresip
 from tests.e2e.linphone import Linphone
 from tests.e2e.ports import Ports
 from tests.e2e.server import ROOT, CallBook, Row, Server
-from tests.e2e.sound import likeness, read_wav
+from tests.e2e.sound import RATE_HZ, likeness, read_wav
 
 TALK_S = 4.0
 HEARD = 0.9
@@ -77,7 +77,7 @@ def test_the_callee_hangs_up(book: CallBook, baresips: tuple[Baresip, Baresip]) 
 
 
 def test_hold_and_resume(book: CallBook, baresips: tuple[Baresip, Baresip]) -> None:
-    """Re-INVITEs of a phone: the other hears nothing while the call is held, and the rest of it afterwards."""
+    """Re-INVITEs of a phone: the other hears music while the call is held, and the rest of the call afterwards."""
     ann, ben = baresips
     ann.dial(ben.extension)
     for phone in (ann, ben):
@@ -86,17 +86,25 @@ def test_hold_and_resume(book: CallBook, baresips: tuple[Baresip, Baresip]) -> N
     ann.hold()
     ann.wait_event("CALL_REMOTE_SDP")
     held_s = ben.recorded_s()
+    ben.wait_recorded(held_s + 4.0)
     ann.resume()
     ann.wait_event("CALL_REMOTE_SDP")
-    ben.wait_recorded(held_s + 3.0)
+    resumed_s = ben.recorded_s()
+    ben.wait_recorded(resumed_s + 4.0)
     ann.hang_up()
     for phone in (ann, ben):
         phone.wait_event("CALL_CLOSED")
     # baresip 1.0 takes the packets after its own hold, but decodes them no more: only the other one records.
     ann.take_recording()
-    assert likeness(ben.take_recording(), ann.played) > HEARD
+    heard = ben.take_recording()
+    # A second after each change: what was on its way, and what the phone keeps in its buffer.
+    music = heard[round((held_s + 1) * RATE_HZ) : round(resumed_s * RATE_HZ)]
+    assert likeness(music, read_wav(ROOT / "sounds/music/hold.wav")) > HEARD
+    assert likeness(heard[round((resumed_s + 1) * RATE_HZ) :], ann.played) > HEARD
     row = book.one()
     assert (row["result"], row["reason"], row["hangup_party"]) == ("answered", "normal", "caller")
+    assert row["hold_count"] == 1
+    assert row["hold_ms"] >= 3000
 
 
 def test_the_echo(demo: Server, book: CallBook, baresips: tuple[Baresip, Baresip]) -> None:
