@@ -99,6 +99,13 @@ async def test_flows_of_bindings_that_outlived_a_restart(transports: Transports)
         assert flow is not None
         assert (flow.listener, flow.local) == (listener.name, listener.address)
     assert transports.restored_flow(("::1", 5060), ("::1", 5070)) is None
+    # A connection does not outlive a restart.
+    assert transports.restored_flow(("127.0.0.1", 5060), ("127.0.0.9", 5070), "TCP") is None
+    stream = transports.listen_tcp(("127.0.0.1", 0))
+    flow = transports.restored_flow(("127.0.0.1", 5060), ("127.0.0.9", 5070), "TCP")
+    assert flow == Flow(stream.name, "TCP", stream.address, ("127.0.0.9", 5070), 0)
+    assert not transports.is_open(flow)
+    assert transports.is_open(first.flow(first.address, ("127.0.0.9", 5070)))
 
 
 @on_transports
