@@ -21,7 +21,8 @@ class StreamLimits:
     connections: int = 10_000
     per_source: int = 1_000
     """Connections of one remote address."""
-    connect_s: float = 5.0
+    connect_s: float = 3.0
+    """For a connection of ours, and again for its handshake; less than a trunk has to show progress."""
     handshake_s: float = 10.0
     message_s: float = 10.0
     """From the first byte of a message to its last."""

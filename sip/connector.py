@@ -123,14 +123,14 @@ class Connector:
         try:
             async with asyncio.timeout(limits.connect_s):
                 sock = await self._open_socket(listener, address, port)
-                await self._loop.create_connection(
-                    lambda: connection,
-                    sock=sock,
-                    ssl=secure.client(host) if secure is not None else None,
-                    server_hostname=host if secure is not None else None,
-                    ssl_handshake_timeout=limits.handshake_s if secure is not None else None,
-                    ssl_shutdown_timeout=GOODBYE_S if secure is not None else None,
-                )
+            await self._loop.create_connection(
+                lambda: connection,
+                sock=sock,
+                ssl=secure.client(host) if secure is not None else None,
+                server_hostname=host if secure is not None else None,
+                ssl_handshake_timeout=limits.connect_s if secure is not None else None,
+                ssl_shutdown_timeout=GOODBYE_S if secure is not None else None,
+            )
         except TimeoutError:
             connection.failure = connection.failure or f"no answer within {limits.connect_s:g} s"
         except (OSError, ValueError) as error:

@@ -122,8 +122,9 @@ class Dialog:
         flow = self.flow
         if flow.connection is None or target.host != flow.remote[0]:
             return target
-        if uri.transport is None and uri.scheme == "sip":
-            target = Target(target.host, target.port, flow.transport)
+        if uri.transport is None:
+            # It may have sent by TCP for the size of a request only (§18.1.1), but nobody leaves TLS by the way.
+            return Reuse(flow, Target(target.host, target.port, "TLS") if flow.transport == "TLS" else target)
         return Reuse(flow, target) if target.transport == flow.transport else target
 
     def refresh(self, message: Request | Response) -> None:

@@ -177,6 +177,8 @@ def _stamp(*paths: Path | None) -> Stamp:
 def _server_context(files: CertificateFiles, client_ca: Path | None) -> tuple[ssl.SSLContext, datetime]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # A peer could ask for handshakes without end.
+    context.options |= ssl.OP_NO_RENEGOTIATION
     _load_chain(context, files)
     try:
         expires = expiry(files.certificate.read_text(encoding="ascii", errors="replace"))

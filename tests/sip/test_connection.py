@@ -322,6 +322,27 @@ async def test_addresses_are_tried_in_order(bench: Bench) -> None:
         assert flow.remote == address
 
 
+def test_ipv6() -> None:
+    async def main() -> None:
+        user = TransportDiary()
+        transports = Transports(user, asyncio.get_running_loop())
+        four, six = transports.listen_tcp(("127.0.0.1", 0)), transports.listen_tcp(("::1", 0))
+        assert transports.stream_listeners == [four, six]
+        bench = Bench(transports, user, six)
+        _, writer = await bench.dial()
+        assert (user.opened[0].listener, user.opened[0].remote[0]) == (six.name, "::1")
+        flow = await bench.resolve("::1", four.address[1])
+        assert flow is None
+        flow = await bench.resolve("::1", six.address[1])
+        assert flow is not None
+        assert (flow.local, flow.remote) == (six.address, six.address)
+        writer.close()
+        transports.close()
+        await asyncio.sleep(0)
+
+    uvloop.run(main())
+
+
 @on_bench()
 async def test_connections_of_ours_are_pinged(bench: Bench) -> None:
     async with peer() as (address, heard, _):
