@@ -11,6 +11,7 @@ from aiohttp import web
 
 from admin_api.call_view import Json, ended_call, ended_detail, live_call, live_detail
 from admin_api.finder import find_call, session_of
+from admin_api.peer import uid_of
 from admin_api.problem import Problem
 from admin_api.query import limit, one_of
 from admin_api.running import RECORDS_S, RUNNING, Running, no_records
@@ -99,6 +100,7 @@ async def hang_up_call(request: web.Request) -> web.Response:
     if session is None:
         raise Problem(HTTPStatus.CONFLICT, f"call {call} is over already")
     task = running.node.sessions[session]
+    session.log.info("ended by an administrator", uid=uid_of(request))
     session.post(HangUpOrder(Reason.SUPERVISOR_RELEASE))
     done, _ = await asyncio.wait([task], timeout=HANGUP_S)
     return web.json_response(

@@ -42,6 +42,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         answer = Problem(HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}").response()
         if "Allow" in error.headers:
             answer.headers["Allow"] = error.headers["Allow"]
+        # Its frames refer to it: without this each such request would leave cyclic garbage, which nobody collects soon.
+        error.__traceback__ = error.__context__ = error.__cause__ = None
         return answer
     except Exception:
         structlog.get_logger("admin_api").exception("request failed", method=request.method, path=request.path)

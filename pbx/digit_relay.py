@@ -136,8 +136,6 @@ def _informed(session: Session, leg: Leg, reply: ResponseReceived | RequestFaile
     if status in _NO_INFO:
         leg.takes_info = False
         known.informing.clear()
-        session.node.log.info(
-            "INFO refused; keys do not reach this leg", call=session.call.id, leg=leg.id, status=status
-        )
+        session.log.info("INFO refused; keys do not reach this leg", leg=leg.id, status=status)
         return
     _inform(session, leg)

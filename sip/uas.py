@@ -434,6 +434,7 @@ class UserAgentServer:
             else:
                 self._core.events.append(AckMissing(usage.ident))
             return
+        self._core.layer.resent += 1
         self._core.transmit(accepted.flow, accepted.message)
         accepted.interval_s = min(2 * accepted.interval_s, self._core.timing.t2_s)
         delay_s = min(accepted.interval_s, accepted.deadline - now)
