@@ -130,6 +130,7 @@ class Server:
         self._media = self._make_media()
         self._node.media = self._media
         await self._media.start()
+        self._room = self._media.capacity()
         self._tasks = [
             loop.create_task(self._every(SYNC_S, self._sync), name="spool sync"),
             loop.create_task(self._every(SWEEP_S, self._sweep), name="sweep"),
@@ -219,7 +220,7 @@ class Server:
             admission=Admission(
                 settings.admission,
                 now=clock.now,
-                free_calls=lambda: self._media.capacity() - self._node.ports_in_use // 2,
+                free_calls=lambda: self._room - self._node.ports_in_use // 2,
                 lag_s=lambda: self._loop_lag.recent_s,
             ),
         )
