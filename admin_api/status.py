@@ -61,6 +61,7 @@ def status(running: Running, records: RecordsStatus | None) -> Json:
         },
         "faults": node.faults,
         "refused": {str(status): count for status, count in sorted(running.ingress.refused.items())},
+        "wrong_passwords": running.tally.authentication_failures,
         "overload": {cause.value: count for cause, count in sorted(running.ingress.admission.refused.items())},
         "ended": [
             {"result": result, "reason": reason, "calls": count}

@@ -30,7 +30,7 @@ def page(found: Json) -> str:
         ),
         ("records", "no answer" if behind is None else f"{behind} events on their way to the database"),
         ("trace", f"on, {trace['messages']} messages since the start" if trace["on"] else "off"),
-        ("refused", _counts(found["refused"])),
+        ("refused", f"{_counts(found['refused'])}; wrong passwords {found['wrong_passwords']}"),
         ("overload", _counts(found["overload"])),
         ("ended", ", ".join(f"{one['result']}/{one['reason']} {one['calls']}" for one in found["ended"]) or "none"),
     ]

@@ -56,10 +56,11 @@ def test_troubles_come_first() -> None:
         "sip": {"kernel_drops": 4},
         "faults": 1,
         "refused": {"503": 2},
+        "wrong_passwords": 3,
         "overload": {},
         "ended": [],
     }
     lines = page(found).splitlines()
     assert len([line for line in lines if line.startswith("! ")]) == 10
     assert [line.startswith("! ") for line in lines[1:11]] == [True] * 10
-    assert "  refused        503 x 2" in lines
+    assert "  refused        503 x 2; wrong passwords 3" in lines
