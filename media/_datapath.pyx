@@ -19,7 +19,7 @@ from media._port cimport (
     EVENT_FORMATS, EVENT_HEARD, EVENT_LATCHED, EVENT_SENT, EVENT_SILENT, Engine, Event, Key, LATCH_AUTO, LATCH_OFF,
     LATCH_STRICT, MAP_DROP, NOT_LATCHED, Player, Port, SINK_PEER, SLOT_BYTES, TFD_CLOEXEC, TFD_NONBLOCK, draw,
     epoll_create1, epoll_ctl, epoll_event, eventfd, eventfd_read, eventfd_write, family_of, htons, inet_ntop,
-    inet_pton, monotonic_ns, port_of, pthread_mutex_destroy, pthread_mutex_init, same_address, timerfd_create,
+    inet_pton, monotonic_ns, note_source, port_of, pthread_mutex_destroy, pthread_mutex_init, same_address, timerfd_create,
     close as close_fd,
 )
 from media._reception cimport expected_of, received_of
@@ -450,6 +450,7 @@ cdef class CompiledDatapath:
             port.player.index = e.players_used
             e.players[e.players_used] = port
             e.players_used += 1
+            note_source(port)
             if e.players_used == 1:
                 set_timer(e, port.player.due_ns)
         unlock(e)
@@ -493,6 +494,7 @@ cdef class CompiledDatapath:
             port.dialling.index = e.diallers_used
             e.diallers[e.diallers_used] = port
             e.diallers_used += 1
+            note_source(port)
             set_timer(e, e.now_ns)
         unlock(e)
         if ident and dialling.at >= dialling.count:

@@ -3,6 +3,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from media._port cimport (
     DIALLING_CATCH_UP, Dialling, EVENT_SENT, Engine, EVENT_VOLUME, MORE_ENDS, Port, SEGMENT_UNITS, STEP_NS, htons,
+    note_source,
 )
 from media._latch cimport tell
 from media._stream cimport anchor, send_rtp
@@ -17,6 +18,7 @@ cdef inline void drop_dialling(Engine* engine, Port* port) noexcept nogil:
     engine.diallers[index].dialling.index = index
     # Last, because the port that filled the gap may be this very port.
     port.dialling.index = -1
+    note_source(port)
 
 
 cdef inline void send_event(Engine* engine, Port* port, uint32_t units, bint first, bint end) noexcept nogil:

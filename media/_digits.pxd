@@ -9,7 +9,8 @@ from media._latch cimport tell
 
 
 cdef inline bint is_event(const Port* port, uint8_t payload_type) noexcept nogil:
-    return (port.events[payload_type >> 5] >> (payload_type & 31)) & 1
+    # Never a static number (RFC 3551 §6): the usual codecs do not even read the table.
+    return payload_type > 34 and (port.events[payload_type >> 5] >> (payload_type & 31)) & 1
 
 
 cdef inline uint32_t event_rate(const Port* port, uint8_t payload_type) noexcept nogil:

@@ -3,7 +3,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from media._port cimport (
-    EVENT_FINISHED, Engine, PLAYER_CATCH_UP, Player, Port,
+    EVENT_FINISHED, Engine, PLAYER_CATCH_UP, Player, Port, note_source,
 )
 from media._latch cimport tell
 from media._stream cimport anchor, send_rtp
@@ -18,6 +18,7 @@ cdef inline void drop_player(Engine* engine, Port* port) noexcept nogil:
     engine.players[index].player.index = index
     # Last, because the port that filled the gap may be this very port.
     port.player.index = -1
+    note_source(port)
 
 
 cdef inline void play_frame(Engine* engine, Port* port, uint8_t* datagram) noexcept nogil:

@@ -239,6 +239,7 @@ ctypedef struct Port:
     uint8_t marked
     uint8_t restarted
     uint8_t digits
+    uint8_t occupied
     uint8_t withheld
     uint8_t silent
     uint16_t withheld_seq
@@ -248,17 +249,17 @@ ctypedef struct Port:
     Address remote_rtcp
     Address rtcp_latched
     uint32_t accept[4]
-    uint32_t events[4]
     uint8_t payload_map[128]
+    uint32_t events[4]
     Player player
     uint64_t rtcp_due_ns
-    uint64_t packets_reported
     uint64_t silence_ns
     uint64_t watched_ns
+    Key key
+    uint64_t packets_reported
     uint32_t event_rates[EVENT_FORMATS]
     uint8_t event_types[EVENT_FORMATS]
     uint8_t event_formats
-    Key key
     Dialling dialling
     int index
     uint8_t cname_length
@@ -332,6 +333,11 @@ cdef inline uint64_t draw(Engine* engine) noexcept nogil:
     engine.random ^= engine.random << 25
     engine.random ^= engine.random >> 27
     return engine.random * <uint64_t>2685821657736338717
+
+
+cdef inline void note_source(Port* port) noexcept nogil:
+    # One byte beside what every packet reads: whether something of our own goes to the far end's ear.
+    port.occupied = port.player.index >= 0 or port.dialling.index >= 0
 
 
 cdef inline uint16_t family_of(const Address* address) noexcept nogil:

@@ -48,9 +48,7 @@ cdef inline void sink_peer(Engine* engine, Port* port, Packet* packet) noexcept 
     cdef Port* peer = port.peer
     cdef uint8_t payload_type
     cdef uint64_t source
-    if peer == NULL or peer.id != port.peer_id or not peer.send or peer.player.index >= 0:
-        return
-    if peer.dialling.index >= 0:
+    if peer == NULL or peer.id != port.peer_id or not peer.send or peer.occupied:
         return
     if peer.target_length == 0:
         return

@@ -254,7 +254,7 @@ class TwinDatapath:
             port.restarted = True
             if port.reception.received == 1:
                 self._tell_all(port.new_stream(now))
-        event = any(packet.payload_type == number for number, _ in port.state.event_types)
+        event = port.is_event(packet.payload_type)
         if not event:
             # Packets of one event share a timestamp, which says nothing of jitter.
             port.reception.arrival_seen(packet.timestamp, now, port.state.clock_rate)

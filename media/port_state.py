@@ -139,7 +139,7 @@ class PortState:
     `latch`: `auto` learns the far end's real address, `strict` takes the signalled one only, `off` takes any
     source and always sends to the signalled address.
     `silence_ms`: a port that receives and hears no valid RTP for so long says PortSilent; None does not watch.
-    `event_types`: (payload type, clock rate) of telephone events in what the far end sends, four at most.
+    `event_types`: (payload type above 34, clock rate) of telephone events in what the far end sends, four at most.
     `digits`: what becomes of the far end's events: `pass` relays them unread, `copy` relays and reports each key,
     `withhold` reports it and relays nothing.
     `send_digits`: sent to the far end now; what is relayed to it or played waits meanwhile.

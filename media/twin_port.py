@@ -126,6 +126,10 @@ class TwinPort:
             self.dialling = Dialling(wanted=wanted, due=now, at=self.digits_at)
         return wanted is not None and self.dialling is None
 
+    def is_event(self, payload_type: int) -> bool:
+        """Whether packets of that type are telephone events; never a static number (RFC 3551 §6)."""
+        return payload_type > 34 and any(payload_type == number for number, _ in self.state.event_types)
+
     def hear_key(self, packet: RtpPacket, now: float) -> list[PortEvent]:
         """Take a packet of a telephone event; gives the keys that ended."""
         rate_hz = dict(self.state.event_types)[packet.payload_type]

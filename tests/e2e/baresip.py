@@ -105,6 +105,10 @@ class Baresip:
     def resume(self) -> None:
         self._command("resume")
 
+    def press(self, key: str) -> None:
+        """Press a key in the present call."""
+        self._command("sndcode", key)
+
     def hang_up(self) -> None:
         self._command("hangup")
 

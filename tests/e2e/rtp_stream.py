@@ -39,6 +39,8 @@ class RtpStream:
         self.id = self.address[1]
         self.sent = 0
         self._arrivals: list[Arrival] = []
+        self.events: list[bytes] = []
+        """Whole packets with four bytes of payload: telephone events."""
         self.to: tuple[str, int] | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"rtp {self.id}", daemon=True)
@@ -84,6 +86,8 @@ class RtpStream:
     def _take(self, data: bytes) -> None:
         if len(data) == 172:
             self._arrivals.append(Arrival(time.monotonic(), *_MARK.unpack_from(data, 12)))
+        elif len(data) == _HEADER.size + 4:
+            self.events.append(data)
 
 
 def wait_for_sound(to: RtpStream, stream: int, since: float = 0.0) -> None:

@@ -7,7 +7,6 @@ import asyncio
 import pytest
 
 from media.event import PortHeard, PortSilent
-from media.sdp import parse_sdp
 from pbx.media_watch import MediaWatch
 from sip.events import ByeReceived, InviteAnswered
 from tests.fakes.switchboard import sdp
@@ -15,6 +14,8 @@ from tests.fakes.virtual_loop import virtually
 from tests.scenarios.test_digits import PLAIN, WITH_EVENTS, Talk
 
 CN = (*PLAIN, (13, "CN/8000"))
+G729 = ((18, "G729/8000"),)
+G729_NO_PAUSES = (*G729, (101, "telephone-event/8000"))
 HOUR_MS = 3_600_000
 
 
@@ -71,12 +72,17 @@ async def test_a_leg_on_hold_may_be_silent_for_longer(direction: str, expected: 
     await talk.end()
 
 
+@pytest.mark.parametrize(("formats", "expected"), [(CN, HOUR_MS), (G729, HOUR_MS), (G729_NO_PAUSES, 60_000)])
 @virtually
-async def test_a_leg_that_agreed_to_comfort_noise_may_pause() -> None:
-    talk = await Talk(CN, PLAIN).up()
-    assert talk.state("10.0.0.11").silence_ms in (60_000, HOUR_MS)
-    answer = parse_sdp(talk.ann.sdp)
-    assert any(form.name == "CN" for form in answer.media[0].formats)
+async def test_a_leg_whose_silence_need_not_be_sent_may_pause(
+    formats: tuple[tuple[int, str], ...], expected: int
+) -> None:
+    talk = Talk(formats, formats)
+    for phone in (talk.ann, talk.ben):
+        if formats is G729_NO_PAUSES:
+            phone.sdp += b"a=fmtp:18 annexb=no\r\n"
+    await talk.up()
+    assert [talk.state(host).silence_ms for host in ("10.0.0.11", "10.0.0.12")] == [expected, expected]
     await talk.end()
 
 
