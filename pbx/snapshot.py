@@ -114,10 +114,14 @@ class SourceRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrunkSnapshot:
-    """A peer trunk. `tenant` owns its inbound calls; `peers` are tried in order; limits None = none."""
+    """A peer trunk. `tenant` owns its inbound calls; `peers` are tried in order; limits None = none.
+
+    `transport` is UDP, TCP or TLS, for the calls that go out.
+    """
 
     name: str
     tenant: str | None
+    transport: str = "UDP"
     peers: tuple[tuple[str, int], ...]
     sources: tuple[SourceRule, ...]
     codecs: tuple[str, ...]

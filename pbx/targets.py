@@ -78,9 +78,10 @@ def _hop_of_connection(binding: Binding, device: DeviceSnapshot, location: Locat
 def trunk_target(trunk: TrunkSnapshot, peer: tuple[str, int], number: str) -> DialTarget:
     """One peer of a trunk, for a number."""
     host, port = peer
+    params = () if trunk.transport == "UDP" else (("transport", trunk.transport.lower()),)
     return DialTarget(
-        hop=Target(host, port, "UDP"),
-        uri=str(SipUri(user=number, host=host, port=port)),
+        hop=Target(host, port, trunk.transport),
+        uri=str(SipUri(user=number, host=host, port=port, params=params)),
         number=number,
         host=None,
         codecs=policy(trunk.codecs),

@@ -116,7 +116,8 @@ def _trunk(trunk: Trunk) -> TrunkSnapshot:
     return TrunkSnapshot(
         name=trunk.name,
         tenant=trunk.tenant,
-        peers=tuple((peer.host, peer.port) for peer in trunk.peers),
+        transport=trunk.transport.upper(),
+        peers=tuple((peer.host, peer.port or (5061 if trunk.transport == "tls" else 5060)) for peer in trunk.peers),
         sources=tuple(SourceRule(network=ip_network(network), port=port) for network, port in split),
         codecs=_codecs(trunk.codecs),
         max_total=trunk.max_total,

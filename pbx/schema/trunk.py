@@ -26,7 +26,7 @@ class Peer(Model):
     """Where calls of a trunk go."""
 
     host: Host
-    port: Annotated[int, Field(ge=1, le=65535)] = 5060
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
 
 
 class Trunk(Model):
@@ -35,6 +35,7 @@ class Trunk(Model):
     name: TrunkName
     tenant: TenantKey | None = None
     status: Literal["enabled", "disabled"] = "enabled"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
     peers: Annotated[tuple[Peer, ...], Field(max_length=20)] = ()
     source_ips: Annotated[tuple[Source, ...], Field(max_length=100)] = ()
     codecs: Annotated[Codecs, Field(min_length=1)] | None = None

@@ -149,3 +149,58 @@ def test_a_phone_whose_connection_is_gone_is_not_waited_for(
     row = book.one()
     assert (row["result"], row["reason"], row["sip_code"]) == ("missed", "offline", 480)
     assert row["total_ms"] < 20_000
+
+
+NEAR = """
+tenants:
+  - key: demo
+    domain: demo.local
+    own_address: true
+    digest_algorithms: [MD5]
+    extensions:
+      - number: "1001"
+        devices:
+          - {{password: "demo-1001-demo-1001"}}
+    numbers:
+      - number: "55"
+        dest: {{type: external, trunk: carrier, number: "77"}}
+trunks:
+  - name: carrier
+    transport: tls
+    peers: [{{host: localhost, port: {peer}}}, {{host: 127.0.0.1, port: {peer}}}]
+"""
+FAR = """
+tenants:
+  - {key: far, domain: far.example}
+trunks:
+  - {name: near, tenant: far, source_ips: [127.0.0.1]}
+dids:
+  - {number: "77", trunk: near, tenant: far, dest: {type: feature, target: echo}}
+"""
+
+
+def test_a_trunk_over_tls(ports: Ports, tmp_path: Path, authority: Authority, phones: Phones) -> None:
+    """Two servers; a name that the far one cannot prove is tried before its address, in vain."""
+    authority.write(tmp_path / "far.pem", "127.0.0.1")
+    with ExitStack() as started:
+
+        def start(name: str, text: str) -> Server:
+            (tmp_path / f"{name}.yaml").write_text(text)
+            environment = {
+                "CORDBOARD_TLS_CERTIFICATE": str(tmp_path / "far.pem"),
+                "CORDBOARD_TLS_CA_FILE": str(authority.file),
+            }
+            server = Server(tmp_path / name, ports, "--apply", str(tmp_path / f"{name}.yaml"), environment=environment)
+            started.callback(server.check_log)
+            started.callback(server.end)
+            return server.start()
+
+        far = start("far", FAR)
+        near = start("near", NEAR.format(peer=far.tls_port))
+        books = [CallBook(near), CallBook(far)]
+        ann = phones.sipp(near, "1001", password="demo-1001-demo-1001", transport="t1")
+        ann.call("55", "caller_hangs_up")
+        ann.finish()
+        assert [book.one()["result"] for book in books] == ["answered", "answered"]
+        why = "its certificate is for 127.0.0.1, not for localhost"
+        assert f"no TLS connection to localhost:{far.tls_port}: {why}" in near.log()

@@ -10,7 +10,7 @@ from pbx.configuration import Configuration
 from pbx.events import RegistrationChanged
 from pbx.keepalive import INTERVAL_S, Keepalive
 from pbx.location import Binding, Location, restored_binding
-from pbx.targets import extension_targets
+from pbx.targets import extension_targets, trunk_target
 from sip.flow import Address, Flow, Target
 from sip.uri import parse_uri
 from tests.fakes.demo import demo_snapshot
@@ -107,6 +107,20 @@ def test_a_phone_that_connects_anew_takes_the_place_of_its_old_binding() -> None
     location.store(binding("sip:x3@192.168.1.5:5070;transport=tcp", other, call_id="c"), 5, 0.0)
     location.store(binding("sip:x4@192.168.1.5:5070", UDP, call_id="d"), 5, 0.0)
     assert [one.flow.connection for one in location.of(("demo", "1001"), 0.0)] == [9, 10, None]
+
+
+@pytest.mark.parametrize(
+    ("transport", "uri"),
+    [
+        ("UDP", "sip:100@carrier.example:5060"),
+        ("TCP", "sip:100@carrier.example:5060;transport=tcp"),
+        ("TLS", "sip:100@carrier.example:5060;transport=tls"),
+    ],
+)
+def test_a_trunk_is_reached_by_its_transport(transport: str, uri: str) -> None:
+    trunk = replace(next(iter(demo_snapshot().trunks.values())), transport=transport)
+    target = trunk_target(trunk, ("carrier.example", 5060), "100")
+    assert (target.hop, target.uri) == (Target("carrier.example", 5060, transport), uri)
 
 
 def test_connections_are_not_pinged() -> None:
