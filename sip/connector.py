@@ -48,8 +48,11 @@ class Connector:
         self._tasks: set[asyncio.Task[None]] = set()
         self._told: dict[_Destination, float] = {}
 
-    def connect(self, transport: str, host: str, port: int, then: Connected) -> None:
-        """Call `then` with the flow to a host, at once where there is one already, with None where there is no way."""
+    def connect(self, transport: str, host: str, port: int, then: Connected, *, quiet: bool = False) -> None:
+        """Call `then` with the flow to a host, at once where there is one already, with None where there is no way.
+
+        `quiet`: a stranger named the destination; no log line is for him to cause.
+        """
         destination = (transport, host, port)
         waiting = self._attempts.get(destination)
         if waiting is not None:
@@ -63,7 +66,7 @@ class Connector:
             then(known)
             return
         self._attempts[destination] = [then]
-        task = self._loop.create_task(self._attempt(destination))
+        task = self._loop.create_task(self._attempt(destination, quiet))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -71,28 +74,30 @@ class Connector:
         transport, host, port = destination
         return self._table.known((transport, address, port, host if transport == "TLS" else ""))
 
-    async def _attempt(self, destination: _Destination) -> None:
+    async def _attempt(self, destination: _Destination, quiet: bool) -> None:
         flow: Flow | None = None
         try:
-            flow = await self._try_addresses(destination)
+            flow, why = await self._try_addresses(destination)
+            if flow is None and not quiet:
+                self._report(destination, why)
         finally:
             for then in self._attempts.pop(destination, ()):
                 then(flow)
 
-    async def _try_addresses(self, destination: _Destination) -> Flow | None:
+    async def _try_addresses(self, destination: _Destination) -> tuple[Flow | None, str]:
+        """The flow to the first address that can be reached, or why the last one cannot."""
         transport, host, port = destination
         why = "it has no address"
         for address in await self._addresses(host):
             known = self._known(destination, address)
             if known is not None:
-                return known
+                return known, ""
             connection, why = await self._try(destination, address)
             if connection is not None and connection.flow is not None:
                 name = host if transport == "TLS" else ""
                 self._table.remember((transport, address, port, name), connection)
-                return connection.flow
-        self._report(destination, why)
-        return None
+                return connection.flow, ""
+        return None, why
 
     async def _addresses(self, host: str) -> list[str]:
         try:

@@ -190,7 +190,7 @@ class Transports:
             if connection is None or not connection.write(data):
                 self.counters.unanswerable += 1
 
-        self._connector.connect(flow.transport, flow.remote[0], port, then)
+        self._connector.connect(flow.transport, flow.remote[0], port, then, quiet=True)
 
     # -- resolving
 
