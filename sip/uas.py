@@ -32,9 +32,8 @@ from sip.uac import UserAgentClient
 from sip.uri import SipUri
 from sip.usage import Accepted, InviteUsage, Phase, ServedRequest
 
-STATELESS = frozenset({401, 407, 503})
-"""Answered without state where that is the first answer: requests that nobody vouches for, or that a busy node has no
-time for, take no memory, and draw one answer, not twelve."""
+CHALLENGES = frozenset({401, 407})
+"""Answered without state: requests that nobody vouches for take no memory, and draw one answer, not twelve."""
 
 
 class UserAgentServer:
@@ -355,7 +354,9 @@ class UserAgentServer:
                 command = replace(command, headers=(*command.headers, *settled))
             usage.exchange.send(Carrier.FINAL, bool(command.body) and command.content_type == SDP)
         message = self._build(usage.request, command, usage.local_tag, usage, tx.flow)
-        if command.status in STATELESS and tx.state is State.PROCEEDING and not tx.message:
+        # A refusal of a busy node takes no memory either, where the caller was told nothing before.
+        stateless = command.status in CHALLENGES or (command.status == 503 and not tx.message)
+        if stateless and tx.state is State.PROCEEDING:
             core.layer.dismiss(tx, message, now)
         else:
             core.layer.respond(tx, command.status, message, now)
@@ -386,7 +387,7 @@ class UserAgentServer:
             self._core.served.pop(ident, None)
             if usage is not None:
                 usage.served.pop(ident, None)
-        if command.status in STATELESS and usage is None:
+        if command.status in CHALLENGES and usage is None:
             core.layer.dismiss(tx, message, now)
         else:
             core.layer.respond(tx, command.status, message, now)
