@@ -14,6 +14,7 @@ from media.payload_map import PayloadFiles
 from media.port_state import Address, BadPortState, PortState
 from media.rtp import MalformedRtp, RtpPacket, parse_rtp
 from media.twin_port import PlayerRun, TwinPort
+from media.twin_reports import hear_report, send_report
 from media.worker_protocol import SLOT_BYTES
 
 _BUFFER_BYTES = 2048
@@ -141,7 +142,7 @@ class TwinDatapath:
         port = self._ports[port_id]
         with self._lock:
             if port.counts.get("packets_sent") or port.counts.get("rtcp_sent"):
-                port.report(time.monotonic(), time.time(), goodbye=True)
+                send_report(port, time.monotonic(), time.time(), goodbye=True)
             self._shut(port)
             port.slot[:8] = bytes(8)
         self._tell(PortClosed(port_id=port_id, revision=port.revision, stats=port.stats(time.monotonic())))
@@ -220,7 +221,7 @@ class TwinDatapath:
             return
         self._totals["datagrams"] += 1
         if control:
-            if port.hear_report(data, source[:2], now, time.time()) and port.state.latch == "auto":
+            if hear_report(port, data, source[:2], now, time.time()) and port.state.latch == "auto":
                 port.rtcp_latched = source[:2]
         else:
             self._receive(port, data, source[:2], now)
@@ -235,7 +236,7 @@ class TwinDatapath:
             return
         if 64 <= packet.payload_type <= 95:
             # RFC 5761 §4: RTCP on the RTP port; it neither latches nor is relayed.
-            port.hear_report(data, source, now, time.time())
+            hear_report(port, data, source, now, time.time())
             return
         if port.state.accept and packet.payload_type not in port.state.accept:
             port.count("dropped_payload_type")
@@ -312,7 +313,7 @@ class TwinDatapath:
             self._active += port.last_in is not None and now - port.last_in < 1.0
             self._tell_all(port.watch(now))
             if now >= port.rtcp_due:
-                port.report(now, time.time())
+                send_report(port, now, time.time())
                 port.rtcp_due = now + self._rtcp_s * self._rng.uniform(0.5, 1.5)
 
 

@@ -1,4 +1,4 @@
-"""Twin port: one media port in plain Python: latch, outgoing stream, player, reports; no socket is read here."""
+"""Twin port: one media port in plain Python: latch, outgoing stream, player, digits; no socket is read here."""
 
 import random
 import socket
@@ -9,7 +9,6 @@ from media.event import DigitReceived, DigitsSent, PortEvent, PortHeard, PortLat
 from media.key_listener import KeyListener, KeyPress
 from media.port_state import Address, Player, PortState
 from media.reception import Reception
-from media.rtcp import NTP_OFFSET_S, Compound, MalformedRtcp, SenderInfo, build_compound, parse_compound
 from media.rtp import RtpPacket, build_rtp
 from media.silence_watch import SilenceWatch
 from media.twin_dialling import CATCH_UP, Dialling
@@ -206,7 +205,7 @@ class TwinPort:
         out = self.stream.number(source, packet, now, self.state.clock_rate, anew=anew)
         self.count("packets_sent")
         self.count("octets_sent", len(packet.payload))
-        self._send(self.rtp, build_rtp(out), target)
+        self.transmit(self.rtp, build_rtp(out), target)
         self.keep()
 
     def play(self, now: float) -> tuple[bool, int]:
@@ -248,73 +247,8 @@ class TwinPort:
         self.stream.mark()
         return False, 1
 
-    def report(self, now: float, wall_s: float, *, goodbye: bool = False) -> None:
-        """Send an SR or RR with CNAME, and BYE on close."""
-        target = self._rtcp_target()
-        if target is None:
-            return
-        sent = self.counts.get("packets_sent", 0)
-        sender = None
-        last_out = self.stream.last_out
-        if sent != self.packets_reported and last_out is not None:
-            since = int((now - last_out) * self.state.clock_rate)
-            sender = SenderInfo(
-                ntp=int((wall_s + NTP_OFFSET_S) * (1 << 32)),
-                timestamp=self.stream.last_ts + since,
-                packets=sent,
-                octets=self.counts.get("octets_sent", 0),
-            )
-        self.packets_reported = sent
-        compound = Compound(
-            ssrc=self.stream.ssrc,
-            sender=sender,
-            blocks=self.reception.block(now),
-            cname=self.state.cname,
-            goodbye=goodbye,
-        )
-        if self._send(self.rtcp, build_compound(compound), target):
-            self.count("rtcp_sent")
-
-    def hear_report(self, data: bytes, source: Address, now: float, wall_s: float) -> bool:
-        """Take the far end's RTCP; False when it was dropped (and counted)."""
-        if not self._rtcp_allowed(source[0]):
-            self.count("dropped_foreign")
-            return False
-        try:
-            compound = parse_compound(data)
-        except MalformedRtcp:
-            self.count("dropped_malformed")
-            return False
-        self.count("rtcp_received")
-        if compound.sender is not None and compound.ssrc == self.reception.ssrc:
-            self.reception.last_sr = compound.sender.ntp >> 16 & 0xFFFFFFFF
-            self.reception.last_sr_s = now
-        for block in compound.blocks:
-            if block.ssrc != self.stream.ssrc:
-                continue
-            self.far = (block.cumulative_lost, block.fraction_lost / 256.0, block.jitter)
-            trip = (int((wall_s + NTP_OFFSET_S) * 65536) - block.last_sr - block.delay) & 0xFFFFFFFF
-            if block.last_sr and trip < 0x80000000:
-                self.rtt_ms = trip / 65.536
-        return True
-
-    def _rtcp_allowed(self, host: str) -> bool:
-        if self.latched is not None and self.state.latch != "off":
-            return host == self.latched[0]
-        known = (self.state.remote_rtcp, self.state.remote_rtp)
-        return any(address is not None and address[0] == host for address in known)
-
-    def _rtcp_target(self) -> Address | None:
-        if self.rtcp_latched is not None:
-            return self.rtcp_latched
-        if self.state.latch == "auto" and self.latched is not None and not self.latched_signalled:
-            return self.latched[0], self.latched[1] + 1
-        if self.state.remote_rtcp is not None:
-            return self.state.remote_rtcp
-        target = self.target()
-        return None if target is None else (target[0], target[1] + 1)
-
-    def _send(self, sender: socket.socket, data: bytes, target: Address) -> bool:
+    def transmit(self, sender: socket.socket, data: bytes, target: Address) -> bool:
+        """Send a datagram; False where the kernel refused it (and it was counted)."""
         try:
             sender.sendto(data, target)
         except (OSError, OverflowError):

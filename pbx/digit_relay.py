@@ -111,7 +111,7 @@ def _dial(session: Session, leg: Leg, known: LegDigits) -> None:
 def _inform(session: Session, leg: Leg) -> None:
     # One at a time: two INFOs on their way may change places.
     known = _of(leg)
-    if known.asking or not known.informing:
+    if known.asking == leg.generation or not known.informing:
         return
     digit, duration_ms = known.informing.popleft()
     command = SendInDialog(
@@ -126,12 +126,12 @@ def _inform(session: Session, leg: Leg) -> None:
         # No dialog yet, or none any more: nobody is there to take keys.
         known.informing.clear()
         return
-    known.asking = True
+    known.asking = leg.generation
 
 
 def _informed(session: Session, leg: Leg, reply: ResponseReceived | RequestFailed) -> None:
     known = _of(leg)
-    known.asking = False
+    known.asking = 0
     status = reply.status if isinstance(reply, RequestFailed) else reply.response.status
     if status in _NO_INFO:
         leg.takes_info = False

@@ -55,8 +55,8 @@ class LegDigits:
         """Keys and durations that the port sends next."""
         self.informing: deque[tuple[str, int]] = deque()
         """Keys and durations that go by INFO, one after the other."""
-        self.asking = False
-        """An INFO is on its way."""
+        self.asking = 0
+        """The generation of the leg in which an INFO went out that is not answered yet; its old owner hears of it."""
         self.last_id = 0
 
 

@@ -211,3 +211,30 @@ def test_keys_do_not_count_as_jitter(bench: Bench, phones: Phones) -> None:
     send(one, to, events_of(one, 5, [160 * step for step in range(1, 100)]))
     until(lambda: keys(bench))
     assert bench.path.stats(1).jitter == 0
+
+
+def test_damaged_events_never_stop_the_port(bench: Bench, phones: Phones) -> None:
+    one, two = phones(1), phones(2)
+    to = joined(bench, one, two, "withhold")
+    rng = random.Random(11)
+    one.send(to)
+    for start in range(40):
+        for _ in range(25):
+            one.sequence = rng.choice((one.sequence, rng.randrange(1 << 16)))
+            one.timestamp = rng.choice((one.timestamp, rng.randrange(1 << 32)))
+            packet = RtpPacket(
+                payload_type=EVENTS,
+                sequence=one.sequence,
+                timestamp=one.timestamp,
+                ssrc=rng.choice((1, 2)),
+                payload=rng.randbytes(rng.randrange(8)),
+                marker=rng.random() < 0.5,
+            )
+            one.rtp.sendto(build_rtp(packet), to)
+        received = 1 + 25 * (start + 1)
+        until(lambda received=received: bench.path.stats(1).packets_received == received)  # type: ignore[misc]
+    one.sequence, one.timestamp = 0, 0
+    # Two in a row: a stream that jumps has to show that it means it (RFC 3550 A.1).
+    for _ in range(3):
+        one.send(to, b"sound")
+    until(lambda: any(packet.payload == b"sound" for packet in two.drain()))
