@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from sip.dialog import Dialog, DialogKey, Hop
-from sip.events import Event, ResolveNeeded
-from sip.flow import Flow, Reuse, Target, print_address
+from sip.events import Event
+from sip.flow import Flow, Target, print_address
 from sip.headers import Headers
 from sip.message import Request, Response
+from sip.routes import Routes
 from sip.timers import Timers, Timing
 from sip.transaction_layer import TransactionLayer, TransactionUser
 from sip.uri import print_user
@@ -25,8 +26,6 @@ ACCEPT = "application/sdp"
 
 LARGE_REQUEST = 1300
 """Bytes that a UDP request may have where the path's MTU is not known (RFC 3261 §18.1.1)."""
-NO_STREAM_S = 300.0
-"""How long a UDP peer that takes no TCP connection is not asked again."""
 
 Trace = Callable[[float, str, Flow, bytes], None]
 """Called with the time, "in" or "out", the flow and the bytes of every message."""
@@ -71,14 +70,7 @@ class Core:
         self.served: dict[int, ServedRequest] = {}
         """Requests that await the user's answer, by transaction."""
         self._idents = count(1)
-        self._queries = count(1)
-        self._routes: dict[Target, tuple[Flow, float]] = {}
-        self._waiting: dict[int, tuple[Target, list[Callable[[Flow | None, float], None]]]] = {}
-        self._asked: dict[Target, int] = {}
-        self._no_stream: dict[Target, float] = {}
-        """UDP peers that take no TCP, and until when that is believed."""
-        self._connections: dict[int, list[Target]] = {}
-        """Connections that are up, with the next hops that are reached over each."""
+        self.routes = Routes(self.events, settings.max_routes)
 
     # -- leaving
 
@@ -129,7 +121,7 @@ class Core:
             else:
                 self._route_large(request, flow, data, contact_user, at, then)
 
-        self.with_flow(hop, now, resolved)
+        self.routes.find(hop, now, resolved)
 
     def _route_large(
         self,
@@ -142,15 +134,13 @@ class Core:
     ) -> None:
         """RFC 3261 §18.1.1: by TCP what a path may not carry as one datagram; by UDP all the same to who has no TCP."""
         target = Target(flow.remote[0], flow.remote[1], "TCP")
-        if self._no_stream.get(target, 0.0) > now:
+        if not self.routes.takes_stream(target, now):
             then(flow, data, now)
             return
 
         def connected(stream: Flow | None, at: float) -> None:
             if stream is None or not stream.reliable:
-                if len(self._no_stream) >= self.settings.max_routes:
-                    self._no_stream.clear()
-                self._no_stream[target] = at + NO_STREAM_S
+                self.routes.has_no_stream(target, at)
                 then(flow, data, at)
                 return
             headers = request.headers
@@ -160,7 +150,7 @@ class Core:
             self.stamp(request, stream, contact_user)
             then(stream, request.encode(), at)
 
-        self.with_flow(target, now, connected)
+        self.routes.find(target, now, connected)
 
     def response(
         self, request: Request, status: int, reason: str | None, to_tag: str | None, dialog: bool = False
@@ -241,61 +231,6 @@ class Core:
         if tx is not None and not usage.outbound:
             tx.owner = None
         usage.request.body = b""
-
-    # -- resolution (RFC 3263): an event out, a call in
-
-    def with_flow(self, hop: Hop, now: float, then: Callable[[Flow | None, float], None]) -> None:
-        """Call `then` with the flow to a next hop, at once where it is known; with None where there is none."""
-        if isinstance(hop, Flow):
-            then(hop if hop.connection is None or hop.connection in self._connections else None, now)
-            return
-        if isinstance(hop, Reuse):
-            if hop.flow.connection in self._connections:
-                then(hop.flow, now)
-                return
-            hop = hop.otherwise
-        known = self._routes.get(hop)
-        if known is not None and known[1] > now:
-            then(known[0], now)
-            return
-        query = self._asked.get(hop)
-        if query is None:
-            query = self._asked[hop] = next(self._queries)
-            self._waiting[query] = (hop, [])
-            self.events.append(ResolveNeeded(query, hop.host, hop.port, hop.transport))
-        self._waiting[query][1].append(then)
-
-    @property
-    def lookups(self) -> int:
-        """How many next hops are being resolved."""
-        return len(self._waiting)
-
-    def resolved(self, query: int, flow: Flow | None, ttl_s: float, now: float) -> None:
-        """The answer to ResolveNeeded; one that nobody waits for is dropped."""
-        hop, waiting = self._waiting.pop(query, (None, []))
-        if hop is None:
-            return
-        del self._asked[hop]
-        if flow is not None and ttl_s > 0:
-            if len(self._routes) >= self.settings.max_routes:
-                self._routes.clear()
-            self._routes[hop] = (flow, now + ttl_s)
-            if flow.connection is not None and flow.connection in self._connections:
-                self._connections[flow.connection].append(hop)
-        for then in waiting:
-            then(flow, now)
-
-    def opened(self, flow: Flow) -> None:
-        """A connection is up."""
-        if flow.connection is not None:
-            self._connections.setdefault(flow.connection, [])
-
-    def closed(self, flow: Flow) -> None:
-        """A connection has gone: nobody is routed over it any more."""
-        for hop in self._connections.pop(flow.connection or 0, ()):
-            known = self._routes.get(hop)
-            if known is not None and known[0] == flow:
-                del self._routes[hop]
 
 
 # RFC 3261 §21 and the registry of SIP response codes.

@@ -115,13 +115,13 @@ class Stack:
     def flow_opened(self, flow: Flow, now: float) -> None:
         """A connection came up; messages over it carry this flow."""
         self._core.now = now
-        self._core.opened(flow)
+        self._core.routes.opened(flow)
 
     def flow_closed(self, flow: Flow, now: float) -> None:
         """A connection is gone: what awaited an answer over it fails (RFC 3261 §18.4); others find a new one."""
         self._core.now = now
         if flow.connection is not None:
-            self._core.closed(flow)
+            self._core.routes.closed(flow)
             self._core.layer.fail_connection(flow.connection, now)
 
     def refuse_unframed(self, error: FramingError, flow: Flow, now: float) -> None:
@@ -142,12 +142,12 @@ class Stack:
     def resolved(self, query: int, flow: Flow, ttl_s: float, now: float) -> None:
         """The answer to `ResolveNeeded`: the flow to use, and for how long it may be remembered."""
         self._core.now = now
-        self._core.resolved(query, flow, ttl_s, now)
+        self._core.routes.resolved(query, flow, ttl_s, now)
 
     def resolve_failed(self, query: int, now: float) -> None:
         """The name of `ResolveNeeded` has no address."""
         self._core.now = now
-        self._core.resolved(query, None, 0.0, now)
+        self._core.routes.resolved(query, None, 0.0, now)
 
     # -- the user's side
 
@@ -223,7 +223,7 @@ class Stack:
             "dialogs": len(core.dialogs),
             "timers": len(core.timers),
             "requests": len(core.served),
-            "lookups": core.lookups,
+            "lookups": core.routes.lookups,
             "merged": self._server.merged,
         }
 

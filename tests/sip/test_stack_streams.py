@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from sip.commands import Bye, Cancel, Respond, SendInDialog, SendInvite, SendRequest
-from sip.core import NO_STREAM_S
 from sip.events import (
     AckReceived,
     ByeReceived,
@@ -21,6 +20,7 @@ from sip.events import (
 from sip.flow import Flow, Target
 from sip.framing import FramingError
 from sip.message import Request
+from sip.routes import NO_STREAM_S
 from tests.fakes.pair import SDP, Pair
 from tests.fakes.stream_wire import StreamWire
 
