@@ -58,6 +58,7 @@ class Location:
         self._devices: dict[DeviceKey, dict[str, Binding]] = {}
         self._expiries: list[tuple[float, int, DeviceKey, str]] = []
         self._order = 0
+        self._count = 0
         self._watchers: list[Callable[[Binding, float], None]] = []
         self.is_open: Callable[[Flow], bool] = lambda flow: True
         """Whether a flow still leads anywhere (`Transports.is_open`)."""
@@ -83,12 +84,13 @@ class Location:
             yield from held.values()
 
     def __len__(self) -> int:
-        return sum(len(bindings) for bindings in self._devices.values())
+        return self._count
 
     def store(self, binding: Binding, max_contacts: int, now: float) -> None:
         """Add or refresh a binding; more than `max_contacts` replace the oldest."""
         device = (binding.tenant, binding.device)
         bindings = self._devices.setdefault(device, {})
+        before = len(bindings)
         for key, other in list(bindings.items()):
             if self._replaces(binding, other):
                 del bindings[key]
@@ -98,13 +100,16 @@ class Location:
             oldest = next(iter(bindings))
             self._tell(bindings.pop(oldest), "removed")
         bindings[binding.key] = binding
+        self._count += len(bindings) - before
         self._note(binding, now)
         self._tell(binding, "added" if known is None else "refreshed")
 
     def restore(self, binding: Binding, now: float) -> None:
         """Take back a binding that was written down before a restart; nobody is told."""
         device = (binding.tenant, binding.device)
-        self._devices.setdefault(device, {})[binding.key] = binding
+        bindings = self._devices.setdefault(device, {})
+        self._count += binding.key not in bindings
+        bindings[binding.key] = binding
         self._note(binding, now)
 
     def _note(self, binding: Binding, now: float) -> None:
@@ -132,6 +137,7 @@ class Location:
         bindings = self._devices.get(device, {})
         if bindings.get(binding.key) is binding:
             del bindings[binding.key]
+            self._count -= 1
             if not bindings:
                 del self._devices[device]
             self._tell(binding, action)

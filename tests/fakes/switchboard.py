@@ -460,6 +460,7 @@ class Switchboard:
         assert not self.node._asked, f"answers still awaited\n{self}"
         assert not self.node._ports, f"reports of ports still due\n{self}"
         assert not len(self.node.occupancy), "something still counts as in use"
+        assert len(self.location) == sum(1 for _ in self.location.bindings()), "bindings are counted wrongly"
         for phone in self.phones:
             left = phone.stack.census()
             assert phone.off or set(left.values()) == {0}, f"{phone.name} keeps {left}\n{self}"
