@@ -112,11 +112,9 @@ METRICS: Final = (
     Metric(
         name="cordboard_overload_refusals_total",
         kind="counter",
-        help="Of these the ones that the node refused to protect itself, by cause.",
+        help="Calls that the node refused with 503 to protect itself, by cause.",
         labels=("cause",),
-        read=_each(
-            lambda running: [((cause.value,), count) for cause, count in running.ingress.admission.refused.items()]
-        ),
+        read=_each(lambda running: [((cause,), count) for cause, count in running.ingress.overload().items()]),
     ),
     Metric(
         name="cordboard_registrations",

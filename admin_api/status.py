@@ -62,7 +62,7 @@ def status(running: Running, records: RecordsStatus | None) -> Json:
         "faults": node.faults,
         "refused": {str(status): count for status, count in sorted(running.ingress.refused.items())},
         "wrong_passwords": running.tally.authentication_failures,
-        "overload": {cause.value: count for cause, count in sorted(running.ingress.admission.refused.items())},
+        "overload": running.ingress.overload(),
         "ended": [
             {"result": result, "reason": reason, "calls": count}
             for (result, reason), count in running.tally.calls_ended.most_common()

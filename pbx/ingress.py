@@ -86,6 +86,12 @@ class Ingress:
             # A suspended tenant's phones may not call; callers from outside find nobody there.
             self._refuse(event, 403 if caller.trunk is None else 480)
 
+    def overload(self) -> dict[str, int]:
+        """How many calls the node refused to protect itself, by cause; `backlog` are those that the stack shed."""
+        counts = {cause.value: count for cause, count in self.admission.refused.items()}
+        shed = self._node.stack.shed
+        return {**counts, "backlog": shed} if shed else counts
+
     def _overload(self) -> tuple[int, tuple[tuple[str, str], ...]] | None:
         """503 is for the node alone: carriers take it for a line that is down."""
         node = self._node
@@ -127,7 +133,8 @@ class Ingress:
             self._refuse(event, 401, verdict.challenge)
             return None
         extension = tenant.extension(device.extension)
-        if not device.enabled or extension is None or not extension.enabled:
+        allowed = device.enabled and flow.transport.lower() in device.transports
+        if not allowed or extension is None or not extension.enabled:
             self._refuse(event, 403)
             return None
         return Caller(

@@ -299,7 +299,7 @@ async def test_messages_that_pile_up_refuse_new_calls_and_nothing_else() -> None
     ann.reinvite(usage, ann.sdp)
     await ann.expect(ResponseReceived)
     assert await refused(board, ben) == 503
-    assert board.node.stack.shed == 1
+    assert board.ingress.overload() == {"backlog": 1}
     board.transport.backlog_bytes = 0
     assert (await ann.register()).response.status == 200
     assert await refused(board, ben) == 401
