@@ -10,6 +10,8 @@ import gc
 
 ENOUGH = 100_000
 """Containers made, net, since the last search: below that an idle server does not bother."""
+FALLING = 500
+"""Containers fewer than a second ago."""
 TOO_MANY = 5_000_000
 """Beyond that something leaks cycles: a pause is better than running out of memory."""
 
@@ -19,6 +21,7 @@ class Collector:
 
     def __init__(self) -> None:
         self.searches = 0
+        self._made = 0
 
     def start(self) -> None:
         gc.disable()
@@ -27,7 +30,10 @@ class Collector:
 
     def beat(self, *, idle: bool) -> None:
         """Search now if it disturbs nobody, or if it must be."""
-        made = gc.get_count()[0]
-        if made > TOO_MANY or (idle and made > ENOUGH):
+        made, before = gc.get_count()[0], self._made
+        self._made = made
+        # While it falls, what ended calls left behind for 32 s is going by itself: a search would only go through it.
+        falling = made < before - FALLING
+        if made > TOO_MANY or (idle and made > ENOUGH and not falling):
             gc.collect()
             self.searches += 1
