@@ -20,6 +20,7 @@ from tests.e2e.ports import Ports
 from tests.e2e.server import CallBook, Server
 from tests.e2e.sipp_phone import Turns
 from tests.e2e.sound import likeness
+from tests.e2e.test_command import cordboard
 from tests.e2e.wait import wait_until
 
 TALK_S = 5.0
@@ -51,28 +52,28 @@ def test_the_banner_names_the_sockets(server: Server) -> None:
     assert f"SIP   TLS 127.0.0.1:{server.tls_port}" in log
 
 
-@pytest.mark.parametrize("transport", ["tcp", "tls"])
-def test_softphones_talk(server: Server, ports: Ports, tmp_path: Path, authority: Authority, transport: str) -> None:
+@pytest.mark.parametrize(("transport", "caller", "callee"), [("tcp", "1008", "1006"), ("tls", "1009", "1005")])
+def test_softphones_talk(
+    server: Server, ports: Ports, tmp_path: Path, authority: Authority, transport: str, caller: str, callee: str
+) -> None:
     """linphone calls baresip: both hear what the other plays."""
     book = CallBook(server)
     with ExitStack() as started:
-        ben = Baresip(server, ports, tmp_path, "1006", seed=6, transport=transport, ca_file=authority.file)
+        ben = Baresip(server, ports, tmp_path, callee, seed=6, transport=transport, ca_file=authority.file)
         started.callback(ben.close)
-        ann = Linphone(server, ports, tmp_path, "1008", seed=8, transport=transport, ca_file=authority.file)
+        ann = Linphone(server, ports, tmp_path, caller, seed=8, transport=transport, ca_file=authority.file)
         started.callback(ann.close)
         ben.start()
         ann.start()
-        bindings = {row["device"]: str(row) for row in server.bindings()}
-        ann.dial("1006")
+        ann.dial(callee)
         ben.wait_event("CALL_ESTABLISHED")
         ben.wait_recorded(TALK_S)
         ann.hang_up()
         ben.wait_event("CALL_CLOSED")
         assert likeness(ben.take_recording(), ann.played) > HEARD
         assert likeness(ann.recording(), ben.played) > HEARD
-    assert set(bindings) == {"1006", "1008"}
     row = book.one()
-    assert (row["caller_original"], row["called_original"]) == ("1008", "1006")
+    assert (row["caller_original"], row["called_original"]) == (caller, callee)
     assert (row["result"], row["reason"], row["hangup_party"]) == ("answered", "normal", "caller")
 
 
@@ -204,3 +205,42 @@ def test_a_trunk_over_tls(ports: Ports, tmp_path: Path, authority: Authority, ph
         assert [book.one()["result"] for book in books] == ["answered", "answered"]
         why = "its certificate is for 127.0.0.1, not for localhost"
         assert f"no TLS connection to localhost:{far.tls_port}: {why}" in near.log()
+
+
+def test_a_stream_without_lengths_is_answered_and_closed(server: Server) -> None:
+    with closing(socket.create_connection((server.host, server.port), timeout=20)) as connection:
+        connection.sendall(options("TCP", 2).replace(b"Content-Length: 0\r\n", b""))
+        answer = b""
+        while data := connection.recv(4096):
+            answer += data
+        assert answer.startswith(b"SIP/2.0 400 Bad Request (framing)\r\n")
+
+
+def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path, ports: Ports, authority: Authority) -> None:
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    for name in ("a.pem", "b.pem"):
+        authority.write(folder / name, "localhost")
+    environment = {
+        "CORDBOARD_SIP_UDP_PORT": str(ports.take()),
+        "CORDBOARD_TLS_CERTIFICATE": str(folder / "a.pem"),
+        "CORDBOARD_TLS_KEY": str(folder / "b.pem"),
+    }
+    done = cordboard("serve", "--demo", "--data", str(tmp_path / "data"), **environment)
+    assert done.returncode == 78
+    assert f"{folder}/b.pem: the key does not belong to the certificate in {folder}/a.pem" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bindings_outlive_a_restart_where_the_phone_can_be_connected_to(server: Server, phones: Phones) -> None:
+    ben = phones.sipp(server, "1004", registered=True, transport="t1")
+    wait_until(lambda: server.is_registered("1004"), 30, "the binding is written down")
+    server.end()
+    server.start()
+    book = CallBook(server)
+    ben.expect_call("callee_answers")
+    ann = phones.sipp(server, "1001", transport="t1")
+    ann.call("1004", "caller_hangs_up")
+    ann.finish()
+    ben.finish()
+    assert book.one()["result"] == "answered"

@@ -11,7 +11,7 @@ import pytest
 from pbx.events import AuthenticationFailed, RegistrationChanged
 from pbx.snapshot import Snapshot
 from sip.digest import authorization, parse_challenge
-from sip.events import InviteReceived, ResponseReceived
+from sip.events import InviteFailed, InviteReceived, ResponseReceived
 from sip.name_addr import parse_contacts
 from tests.fakes.demo import demo_snapshot
 from tests.fakes.switchboard import Phone, Switchboard
@@ -321,3 +321,12 @@ async def test_failures_are_written_down_at_counts_that_double() -> None:
     events = [one for one in board.journal.events(AuthenticationFailed) if isinstance(one, AuthenticationFailed)]
     assert [event.count for event in events] == [1, 2, 4, 8]
     await board.settled()
+
+
+@virtually
+async def test_a_device_calls_by_its_transports_only() -> None:
+    board = board_with(transports=("tls",))
+    ann = board.phone("1001", "10.0.0.11")
+    await ann.invite("1002")
+    assert (await ann.expect(InviteFailed)).status == 403
+    assert await board.settled() == []
