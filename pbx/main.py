@@ -85,6 +85,7 @@ class Server:
         self._boot = secrets.token_hex(8)
         self._log = structlog.get_logger("pbx")
         self._collector = Collector()
+        self._room = 0  # Until media is up: a call that comes sooner gets 503.
         self._certificates: CertificateWatch | None = None
         self._tracer: Tracer | None = None
         self._tally = Tally()
