@@ -25,7 +25,7 @@ from sip.transaction import State, Transaction
 from sip.uri import parse_uri
 from sip.usage import ClientRequest, InviteUsage, Phase
 
-_UNREACHABLE = "no address for the next hop"
+_UNREACHABLE = "the next hop has no address, or takes no connection"
 
 MAX_FORKS = 64
 """Dialogs that one INVITE may make: a peer that answers without end costs no more than so many."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -161,6 +162,25 @@ async def test_what_cannot_be_delimited_is_answered_and_closed(bench: Bench) -> 
     assert bench.user.errors == ["Content-Length is missing"]
     assert bench.transports.counters.unframed == 1
     writer.close()
+
+
+@on_bench()
+async def test_garbage_harms_nobody(bench: Bench) -> None:
+    rng = random.Random(7)
+    good_reader, good = await bench.dial()
+    for turn in range(40):
+        _, writer = await bench.dial()
+        data = bytearray(REQUEST % 5060 * 3)
+        for _ in range(turn):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        writer.write(rng.randbytes(rng.randrange(1, 3000)) if turn % 3 == 0 else bytes(data))
+        writer.close()
+    await bench.user.until(lambda: len(bench.user.closed) == 40)
+    good.write(b"\r\n\r\n")
+    async with asyncio.timeout(10):
+        assert await good_reader.readexactly(2) == b"\r\n"
+    assert bench.transports.connections == 1
+    good.close()
 
 
 @on_bench(StreamLimits(per_source=2))
