@@ -85,7 +85,6 @@ class Server:
         self._boot = secrets.token_hex(8)
         self._log = structlog.get_logger("pbx")
         self._collector = Collector()
-        self._room = 0  # Until media is up: a call that comes sooner gets 503.
         self._certificates: CertificateWatch | None = None
         self._tracer: Tracer | None = None
         self._tally = Tally()
@@ -122,16 +121,21 @@ class Server:
         self._assemble(snapshot, await self._sounds(data))
         tls = tls_contexts(settings.tls)
         self._certificates = None if tls is None else CertificateWatch(tls, self._log)
-        self._transports = open_transports(settings, self._node, loop, tls)
+        # Before the doors open: the first call may be there at once.
+        self._media = self._make_media()
+        self._node.media = self._media
+        await self._media.start()
+        self._room = self._media.capacity()
+        try:
+            self._transports = open_transports(settings, self._node, loop, tls)
+        except OSError:
+            await self._media.stop()
+            raise
         self._node.transport = self._transports
         self._location.is_open = self._transports.is_open
         self._location.watch(lambda binding, now: self._transports.vouch(binding.flow))
         self._keepalive = Keepalive(self._location, self._transports.send)
         await self._restore_bindings()
-        self._media = self._make_media()
-        self._node.media = self._media
-        await self._media.start()
-        self._room = self._media.capacity()
         self._tasks = [
             loop.create_task(self._every(SYNC_S, self._sync), name="spool sync"),
             loop.create_task(self._every(SWEEP_S, self._sweep), name="sweep"),
