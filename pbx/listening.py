@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from pathlib import Path
 
 from pbx.settings import Settings, TlsSettings
@@ -36,7 +37,7 @@ def open_transports(
 ) -> Transports:
     """Transports that listen on every address. Raises OSError that names the address that is taken."""
     sip = settings.sip
-    limits = StreamLimits(connections=sip.max_connections, per_source=sip.connections_per_source)
+    limits = StreamLimits(connections=_room(sip.max_connections), per_source=sip.connections_per_source)
     transports = Transports(user, loop, tls=tls, limits=limits)
     tcp_port = sip.udp_port if sip.tcp_port is None else sip.tcp_port
     for host in sip.listen:
@@ -46,6 +47,12 @@ def open_transports(
         if tls is not None and sip.tls_port:
             transports.listen_tls((host, sip.tls_port))
     return transports
+
+
+def _room(connections: int) -> int:
+    """As many connections as are wanted, and no more than half of the files that may be open: calls need the rest."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return connections if hard == resource.RLIM_INFINITY else min(connections, hard // 2)
 
 
 def addresses(transports: Transports) -> dict[str, list[Address]]:
