@@ -33,7 +33,7 @@ class Limits:
 
     max_calls: int = 0
     max_cps: int = 0
-    max_lag_ms: int = 25
+    max_lag_ms: int = 100
 
 
 class TokenBucket:

@@ -40,8 +40,9 @@ FAREWELL_S = 2.0
 """How long a node that stops waits for the answers to its last BYEs: two of them may be lost."""
 FAREWELL_LOOK_S = 0.02
 
-BACKLOG_BYTES = 256 << 10
-"""What may wait at a SIP socket before new calls are refused: about a hundred messages, with the kernel's own share."""
+BACKLOG_BYTES = 512 << 10
+"""What may wait at a SIP socket before new calls are refused: a few hundred messages, with the kernel's own share of
+each. A busy node serves them in a fifth of a second, before anybody sends them again (RFC 3261 §17.1.1.2, T1)."""
 
 
 class RunningCall(LegOwner, Protocol):

@@ -236,7 +236,7 @@ async def test_a_loop_that_is_late_refuses_a_growing_share_and_recovers() -> Non
         return count
 
     assert await burst() == 0
-    board.lag_s = 0.060
+    board.lag_s = 0.240
     rising = await burst()
     assert 5 < rising < 20
     assert await burst() >= 18, "all but a few are refused while it lasts"
