@@ -8,7 +8,7 @@ from media.allocator import NoPortsLeft
 from media.event import PlayerFinished
 from media.offer_answer import CodecMismatch
 from media.sdp import SdpError
-from pbx import duration, negotiation
+from pbx import duration, negotiation, reoffer
 from pbx.call import Call
 from pbx.dial import Dial, DialTarget
 from pbx.events import CallAnswered, CallBridged, CallRouted, LegAnswered
@@ -202,7 +202,12 @@ class CallControl:
         session, caller = self._session, self.caller
         assert leg.agreement is not None
         caller.peer, leg.peer = leg, caller
-        self.answer(negotiation.agreed_names(leg.agreement), by=leg)
+        if caller.state in (LegState.UP, LegState.HELD):
+            # Answered before, by a prompt say: what it speaks is settled, and the new leg may speak otherwise.
+            session.connect(caller)
+            reoffer.align(session, caller)
+        else:
+            self.answer(negotiation.agreed_names(leg.agreement), by=leg)
         if self.call.answered:
             session.node.journal.emit(CallBridged(call=self.call.id, leg_a=caller.id, leg_b=leg.id))
             session.checkpoint("bridge", with_leg=leg.id)
