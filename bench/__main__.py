@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench.calls import measure_calls
+from bench.certificates import measure_certificates
 from bench.cpu import machine_time
 from bench.figure import Figure
 from bench.latency import measure_latency
@@ -38,8 +39,9 @@ WORKS: dict[str, Callable[[Plan], list[Figure]]] = {
     "memory": measure_memory,
     "prompt": measure_prompt,
     "overload": measure_overload,
+    "certificates": measure_certificates,
 }
-ON_REQUEST = frozenset({"overload"})
+ON_REQUEST = frozenset({"overload", "certificates"})
 """Works that say how the server bears what it cannot serve; measured when they are named."""
 FULL_LIMIT_S, QUICK_LIMIT_S = 690.0, 110.0
 """Past this, works still to come measure one round each."""

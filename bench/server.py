@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import sqlite3
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -16,12 +19,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PROFILE = ROOT / "examples" / "bench.yaml"
 BANNER = "Cordboard is up."
 START_S = 60.0
+TLS_CALLER = "127.0.0.2"
+"""Where calls over TLS come from: a trunk without ports, since a connection has another one each time."""
 
 
 class Server(Contender):
     """A running server; `load_in` and `load_out` are the ports of the profile's two trunks."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         """Start it and wait until it answers. Raises StepFailed."""
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -34,7 +39,7 @@ class Server(Contender):
         """Another pair of trunks, whose calls to 9001 are held beside the load."""
         profile.write_text(_with_ports(PROFILE.read_text(encoding="utf-8"), self.load_in, self.load_out))
         held = folder / "held.yaml"
-        held.write_text(_HELD.format(host=HOST, held_in=self.held_in, held_out=self.held_out))
+        held.write_text(_HELD.format(host=HOST, held_in=self.held_in, held_out=self.held_out, tls_caller=TLS_CALLER))
         program = Program(
             "cordboard",
             [sys.executable, "-m", "cli", "serve", "--data", str(self.data), "--apply", str(profile), str(held)],
@@ -49,12 +54,17 @@ class Server(Contender):
                 "CORDBOARD_MEDIA_PORT_MAX": str(RTP_PORTS[-1]),
                 "PYTHONPATH": str(ROOT),
                 "PYTHONUNBUFFERED": "1",
+                **(environment or {}),
             },
         )
         super().__init__(program, lambda: self._is_up(program), START_S, "the server says that it is up")
 
     def _is_up(self, program: Program) -> bool:
         return BANNER in program.log() and answers_options(self.port)
+
+    def hang_up_signal(self) -> None:
+        """SIGHUP: it looks at its files anew."""
+        os.kill(self.pid, signal.SIGHUP)
 
     def call_records(self) -> int:
         """How many call records are committed."""
@@ -92,8 +102,10 @@ _HELD = """\
 trunks:
   - {{name: held-in, tenant: bench, source_ips: ["{host}:{held_in}"], codecs: [PCMU, PCMA]}}
   - {{name: held-out, tenant: bench, peers: [{{host: "{host}", port: {held_out}}}], codecs: [PCMU, PCMA]}}
+  - {{name: tls-in, tenant: bench, source_ips: ["{tls_caller}"]}}
 dids:
   - {{number: "9001", trunk: held-in, tenant: bench, dest: {{type: external, trunk: held-out}}}}
+  - {{number: "9005", trunk: tls-in, tenant: bench, dest: {{type: feature, target: echo}}}}
 """
 
 
