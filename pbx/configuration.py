@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pbx.draft import Draft, Swap
 from pbx.snapshot import Snapshot, TrunkSnapshot
 from pbx.tenant import TenantView
 from sip.flow import Flow
@@ -15,17 +16,27 @@ class Configuration:
     def __init__(self, snapshot: Snapshot, public_host: str | None = None) -> None:
         self._public_host = public_host
         self._snapshot = snapshot
-        self._views = self._make_views(snapshot)
-
-    def _make_views(self, snapshot: Snapshot) -> dict[str, TenantView]:
-        return {key: TenantView(snapshot, tenant) for key, tenant in snapshot.tenants.items()}
+        self._views: dict[str, TenantView] = {}
 
     @property
     def snapshot(self) -> Snapshot:
         return self._snapshot
 
+    def draft(self) -> Draft:
+        """The next configuration, which begins as the present one."""
+        return Draft(self._snapshot)
+
+    def swap(self, swap: Swap) -> None:
+        """Put a finished draft in force, at once; a view that a call has stays as it was."""
+        self._snapshot = swap.snapshot
+        self._views = {}
+
     def tenant(self, key: str) -> TenantView | None:
-        return self._views.get(key)
+        """A tenant as it is now; the view is made when it is first asked for."""
+        view = self._views.get(key)
+        if view is None and (tenant := self._snapshot.tenants.get(key)) is not None:
+            view = self._views[key] = TenantView(self._snapshot, tenant)
+        return view
 
     def domain(self, request: Request, flow: Flow) -> tuple[TenantView | None, str]:
         """The tenant that a device's request is for, and the realm to challenge it with.
@@ -41,8 +52,9 @@ class Configuration:
             tenant = self._snapshot.by_domain.get(uri.host)
             if tenant is None and self._is_own(uri.host, flow):
                 tenant = self._snapshot.own_address
-            if tenant is not None and not self._views[tenant.key].closed:
-                return self._views[tenant.key], tenant.domain
+            view = None if tenant is None else self.tenant(tenant.key)
+            if view is not None and not view.closed:
+                return view, view.domain
         return None, host
 
     def belongs(self, host: str, tenant: TenantView, flow: Flow) -> bool:

@@ -6,24 +6,15 @@ hashes (RFC 7616 §3.4.2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from operator import attrgetter
-from typing import Any, Final, Self
-
-import msgpack  # type: ignore[import-untyped]
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Final
 
 from pbx.destination import Destination as Dest
-from pbx.destination import destination_from_wire, destination_to_wire
 
 Network = IPv4Network | IPv6Network
-
-
-class SnapshotError(ValueError):
-    """Bytes are not a packed snapshot of this version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,13 +126,25 @@ class TrunkSnapshot:
     enabled: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSnapshot:
+    """A key to the API: `sha256` is the hash of its secret, `tenant` None reaches all, times are UTC."""
+
+    name: str
+    tenant: str | None
+    role: str
+    sha256: str = field(repr=False)
+    expires_at_ms: int | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """The whole configuration. `version` is a hash of its content."""
+    """The whole configuration. `version` is the number of the version that it is; tokens are by hash."""
 
     version: str
     tenants: Mapping[str, TenantSnapshot]
     trunks: Mapping[str, TrunkSnapshot]
+    tokens: Mapping[str, TokenSnapshot] = field(default_factory=dict)
 
     @cached_property
     def by_domain(self) -> Mapping[str, TenantSnapshot]:
@@ -195,38 +198,8 @@ class Snapshot:
                 best, found = rank, trunk
         return found
 
-    def pack(self) -> bytes:
-        """The snapshot as bytes for the way from `records` to `control`."""
-        body = _pack_body(self)
-        packed: bytes = msgpack.packb([_FORMAT, self.version, *body])
-        return packed
-
-    @classmethod
-    def unpack(cls, data: bytes) -> Self:
-        """The snapshot that `pack` wrote. Raises SnapshotError for anything else."""
-        try:
-            number, version, tenants, trunks = msgpack.unpackb(data, use_list=False)
-            if number != _FORMAT:
-                raise SnapshotError(f"snapshot format {number} is not {_FORMAT}: restart the server")
-            return cls(
-                version=version,
-                tenants={row[0]: _tenant_from_wire(row) for row in tenants},
-                trunks={row[0]: _trunk_from_wire(row) for row in trunks},
-            )
-        except SnapshotError:
-            raise
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise SnapshotError(f"snapshot of {len(data)} bytes cannot be read: {error!r}") from error
-
-    def with_version(self) -> Self:
-        """The same snapshot, its version computed from the content."""
-        body = msgpack.packb(_pack_body(self))
-        return replace(self, version=sha256(body).hexdigest()[:16])
-
 
 EMPTY: Final = Snapshot(version="", tenants={}, trunks={})
-
-_FORMAT: Final = 1
 
 
 def _within(host: str, networks: tuple[Network, ...]) -> bool:
@@ -235,81 +208,3 @@ def _within(host: str, networks: tuple[Network, ...]) -> bool:
     except ValueError:
         return False
     return any(address in network for network in networks)
-
-
-def _names(record: type[Any], *without: str) -> tuple[str, ...]:
-    return tuple(one.name for one in fields(record) if one.name not in without)
-
-
-_DEVICE_FIELDS: Final = _names(DeviceSnapshot, "ha1", "allowed_nets")
-_EXTENSION_FIELDS: Final = _names(ExtensionSnapshot)
-_TENANT_FIELDS: Final = _names(TenantSnapshot, "extensions", "devices", "devices_by_user", "numbers", "dids")
-_TRUNK_FIELDS: Final = _names(TrunkSnapshot, "sources")
-_device_row: Final[Callable[[DeviceSnapshot], tuple[Any, ...]]] = attrgetter(*_DEVICE_FIELDS)
-_extension_row: Final[Callable[[ExtensionSnapshot], tuple[Any, ...]]] = attrgetter(*_EXTENSION_FIELDS)
-_tenant_row: Final[Callable[[TenantSnapshot], tuple[Any, ...]]] = attrgetter(*_TENANT_FIELDS)
-_trunk_row: Final[Callable[[TrunkSnapshot], tuple[Any, ...]]] = attrgetter(*_TRUNK_FIELDS)
-
-
-def _pack_body(snapshot: Snapshot) -> list[Any]:
-    trunks = [
-        [*_trunk_row(trunk), [[str(rule.network), rule.port] for rule in trunk.sources]]
-        for trunk in snapshot.trunks.values()
-    ]
-    return [[_tenant_to_wire(tenant) for tenant in snapshot.tenants.values()], trunks]
-
-
-def _tenant_to_wire(tenant: TenantSnapshot) -> list[Any]:
-    return [
-        *_tenant_row(tenant),
-        [_extension_row(one) for one in tenant.extensions.values()],
-        [_device_to_wire(one) for one in tenant.devices.values()],
-        [[number, destination_to_wire(dest)] for number, dest in tenant.numbers.items()],
-        [[did.number, did.trunk, destination_to_wire(did.destination)] for did in tenant.dids.values()],
-    ]
-
-
-def _device_to_wire(device: DeviceSnapshot) -> list[Any]:
-    secrets = [[user, algorithm, value] for (user, algorithm), value in device.ha1.items()]
-    return [*_device_row(device), secrets, [str(net) for net in device.allowed_nets]]
-
-
-def _tenant_from_wire(row: tuple[Any, ...]) -> TenantSnapshot:
-    *values, extensions, devices, numbers, dids = row
-    read = [_device_from_wire(one) for one in devices]
-    return TenantSnapshot(
-        **dict(zip(_TENANT_FIELDS, values, strict=True)),
-        extensions={one[0]: ExtensionSnapshot(**dict(zip(_EXTENSION_FIELDS, one, strict=True))) for one in extensions},
-        devices={device.username: device for device in read},
-        devices_by_user=users_of(read),
-        numbers={number: destination_from_wire(dest) for number, dest in numbers},
-        dids=dids_of(
-            DidSnapshot(number=number, trunk=trunk, destination=destination_from_wire(dest))
-            for number, trunk, dest in dids
-        ),
-    )
-
-
-def users_of(devices: Iterable[DeviceSnapshot]) -> dict[str, DeviceSnapshot]:
-    """Devices by every digest user name that they answer to."""
-    return {user: device for device in devices for user, _ in device.ha1}
-
-
-def dids_of(dids: Iterable[DidSnapshot]) -> dict[tuple[str, str], DidSnapshot]:
-    """Access numbers by (trunk name or "" for any, number)."""
-    return {(did.trunk or "", did.number): did for did in dids}
-
-
-def _device_from_wire(row: tuple[Any, ...]) -> DeviceSnapshot:
-    *values, secrets, nets = row
-    return DeviceSnapshot(
-        **dict(zip(_DEVICE_FIELDS, values, strict=True)),
-        ha1={(user, algorithm): value for user, algorithm, value in secrets},
-        allowed_nets=tuple(ip_network(net) for net in nets),
-    )
-
-
-def _trunk_from_wire(row: tuple[Any, ...]) -> TrunkSnapshot:
-    *values, sources = row
-    rules = tuple(SourceRule(network=ip_network(net), port=port) for net, port in sources)
-    return TrunkSnapshot(**dict(zip(_TRUNK_FIELDS, values, strict=True)), sources=rules)

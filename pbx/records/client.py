@@ -17,10 +17,11 @@ import pbx
 from media.ready_file import ReadyFile
 from pbx.cdr import Cdr
 from pbx.config_error import ConfigError
+from pbx.draft import Draft
 from pbx.events import Envelope, RegistrationChanged, decode
 from pbx.records.frames import FrameError, pack_frame, read_frame
 from pbx.records.messages import Explanation, RecordsStatus, cdr_from_wire
-from pbx.snapshot import Snapshot
+from pbx.snapshot import EMPTY, Snapshot
 
 _FIRST_BACKOFF_S: Final = 0.1
 _MAX_BACKOFF_S: Final = 5.0
@@ -132,10 +133,13 @@ class RecordsClient:
 
     async def compile(self, paths: Sequence[Path | str]) -> Snapshot | list[ConfigError]:
         """Validate and compile configuration documents: a snapshot, or everything that is wrong."""
-        packed, errors = await self._ask("compile", [str(path) for path in paths])
-        if packed is None:
+        rows, errors = await self._ask("compile", [str(path) for path in paths])
+        if rows is None:
             return [ConfigError(*error) for error in errors]
-        return Snapshot.unpack(packed)
+        draft = Draft(EMPTY)
+        for row in rows:
+            draft.take(row)
+        return draft.finish("").snapshot
 
     async def prepare(
         self, sounds: Path, out: Path, languages: Sequence[str], codecs: Sequence[str]

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from media.payload import prepare_payloads
-from pbx.schema.compile import compile_files
+from pbx.schema.compile import compile_object
+from pbx.schema.loading import load_documents
 
 
 def compile_documents(paths: list[str]) -> list[Any]:
-    """`[packed snapshot, []]`, or `[None, errors]` when anything in the documents is wrong."""
-    snapshot, errors = compile_files([Path(path) for path in paths])
-    if snapshot is None:
+    """`[compiled rows, []]`, or `[None, errors]` when anything in the documents is wrong."""
+    parsed, errors = load_documents([Path(path) for path in paths])
+    if parsed is None:
         return [None, [astuple(error) for error in errors]]
-    return [snapshot.pack(), []]
+    return [[compile_object(parsed.objects, key) for key in parsed.objects], []]
 
 
 def prepare_sounds(sounds: str, out: str, languages: list[str], codecs: list[str]) -> dict[str, Any]:

@@ -1,56 +1,57 @@
-"""Documents compiled into the snapshot that calls run on; passwords end here, as HA1 hashes."""
+"""Objects compiled into the rows that `control` builds its snapshot from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from ipaddress import ip_network
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from media.codec import DEFAULT_CODECS
-from pbx.config_error import ConfigError
-from pbx.schema.document import Document
-from pbx.schema.loading import load_documents
-from pbx.schema.references import user_forms
-from pbx.schema.tenant import Device, Extension, Tenant
-from pbx.schema.trunk import Trunk
+from pbx.compiled import Row, did_row, extension_row, number_row, tenant_row, token_row, trunk_row
+from pbx.config_object import ObjectKey, Objects
+from pbx.draft import Draft
+from pbx.schema.kind import tenant_key
+from pbx.schema.seal import algorithms_of, user_forms
+from pbx.schema.tenant import Device, DirectoryNumber, Extension, TenantSettings
+from pbx.schema.token import Token
+from pbx.schema.trunk import Did, Trunk
 from pbx.schema.values import split_source
 from pbx.snapshot import (
+    EMPTY,
     DeviceSnapshot,
     DidSnapshot,
     ExtensionSnapshot,
     Snapshot,
     SourceRule,
-    TenantSnapshot,
+    TokenSnapshot,
     TrunkSnapshot,
-    dids_of,
-    users_of,
 )
-from sip.digest import ha1
 
 DTMF: Final = "telephone-event"
 LOOPBACK_NETS: Final = ("127.0.0.0/8", "::1/128")
 
 
-def compile_files(paths: Sequence[Path]) -> tuple[Snapshot | None, list[ConfigError]]:
-    """The snapshot of the documents in `paths`, or None and everything that is wrong with them."""
-    document, errors = load_documents(paths)
-    return (None, errors) if document is None else (compile_document(document), [])
+def compile_objects(objects: Objects, version: str = "") -> Snapshot:
+    """The snapshot of a checked configuration."""
+    draft = Draft(EMPTY)
+    for key in objects:
+        draft.take(compile_object(objects, key))
+    return draft.finish(version).snapshot
 
 
-def compile_document(document: Document) -> Snapshot:
-    """The snapshot of a checked document."""
-    return Snapshot(
-        version="",
-        tenants={tenant.key: _tenant(document, tenant) for tenant in document.tenants},
-        trunks={trunk.name: _trunk(trunk) for trunk in document.trunks},
-    ).with_version()
+def compile_object(objects: Mapping[ObjectKey, Any], key: ObjectKey) -> Row:
+    """What `control` has to know of a checked, sealed object."""
+    return _COMPILERS[key.kind](objects, key, objects[key])
 
 
-def _tenant(document: Document, tenant: Tenant) -> TenantSnapshot:
-    devices = [_device(tenant, extension, device) for extension in tenant.extensions for device in extension.devices]
-    return TenantSnapshot(
-        key=tenant.key,
+def inherited(tenant: TenantSettings) -> tuple[Any, ...]:
+    """The settings of a tenant that its compiled extensions hold as well."""
+    return tenant.ext_ring, tenant.digest_algorithms
+
+
+def _tenant(objects: Mapping[ObjectKey, Any], key: ObjectKey, tenant: TenantSettings) -> Row:
+    return tenant_row(
+        tenant.key,
         domain=tenant.domain,
         own_address=tenant.own_address,
         status=tenant.status,
@@ -63,20 +64,12 @@ def _tenant(document: Document, tenant: Tenant) -> TenantSnapshot:
         max_calls=tenant.max_calls,
         max_cps=tenant.max_cps,
         max_duration_s=_seconds(tenant.max_duration),
-        extensions={extension.number: _extension(tenant, extension) for extension in tenant.extensions},
-        devices={device.username: device for device in devices},
-        devices_by_user=users_of(devices),
-        numbers={entry.number: entry.dest.compile() for entry in tenant.numbers},
-        dids=dids_of(
-            DidSnapshot(number=did.number, trunk=did.trunk, destination=did.dest.compile())
-            for did in document.dids
-            if did.tenant == tenant.key
-        ),
     )
 
 
-def _extension(tenant: Tenant, extension: Extension) -> ExtensionSnapshot:
-    return ExtensionSnapshot(
+def _extension(objects: Mapping[ObjectKey, Any], key: ObjectKey, extension: Extension) -> Row:
+    tenant: TenantSettings = objects[tenant_key(key.tenant)]
+    compiled = ExtensionSnapshot(
         number=extension.number,
         name=extension.name or extension.number,
         enabled=extension.status == "enabled",
@@ -84,17 +77,20 @@ def _extension(tenant: Tenant, extension: Extension) -> ExtensionSnapshot:
         max_calls=extension.max_calls,
         devices=tuple(device.username or extension.number for device in extension.devices),
     )
+    return extension_row(key.tenant, compiled, [_device(tenant, extension, device) for device in extension.devices])
 
 
-def _device(tenant: Tenant, extension: Extension, device: Device) -> DeviceSnapshot:
-    algorithms = device.digest_algorithms or tenant.digest_algorithms
+def _device(tenant: TenantSettings, extension: Extension, device: Device) -> DeviceSnapshot:
+    algorithms = algorithms_of(tenant, device)
+    hashes = {} if device.ha1 is None else device.ha1.users
     return DeviceSnapshot(
         username=device.username or extension.number,
         extension=extension.number,
         ha1={
-            (user, algorithm): ha1(user, tenant.domain, device.password, algorithm)
-            for user in user_forms(tenant, extension, device)
-            for algorithm in algorithms
+            (user, algorithm): value
+            for user in user_forms(tenant.key, extension, device)
+            for algorithm, value in hashes.get(user, {}).items()
+            if algorithm in algorithms
         },
         digest_algorithms=algorithms,
         max_contacts=device.max_contacts,
@@ -111,24 +107,56 @@ def _allowed_nets(device: Device) -> tuple[str, ...]:
     return device.allowed_nets or (LOOPBACK_NETS if device.public_password else ())
 
 
-def _trunk(trunk: Trunk) -> TrunkSnapshot:
+def _number(objects: Mapping[ObjectKey, Any], key: ObjectKey, entry: DirectoryNumber) -> Row:
+    return number_row(key.tenant, entry.number, entry.dest.compile())
+
+
+def _trunk(objects: Mapping[ObjectKey, Any], key: ObjectKey, trunk: Trunk) -> Row:
     split = [split_source(source) for source in trunk.source_ips]
-    return TrunkSnapshot(
-        name=trunk.name,
-        tenant=trunk.tenant,
-        transport=trunk.transport.upper(),
-        peers=tuple((peer.host, peer.port or (5061 if trunk.transport == "tls" else 5060)) for peer in trunk.peers),
-        sources=tuple(SourceRule(network=ip_network(network), port=port) for network, port in split),
-        codecs=_codecs(trunk.codecs),
-        max_total=trunk.max_total,
-        max_in=trunk.max_in,
-        max_out=trunk.max_out,
-        max_cps=trunk.max_cps,
-        max_duration_s=_seconds(trunk.max_duration),
-        setup_timeout_s=float(trunk.setup_timeout),
-        progress_timeout_s=float(trunk.progress_timeout),
-        enabled=trunk.status == "enabled",
+    return trunk_row(
+        TrunkSnapshot(
+            name=trunk.name,
+            tenant=trunk.tenant,
+            transport=trunk.transport.upper(),
+            peers=tuple((peer.host, peer.port or (5061 if trunk.transport == "tls" else 5060)) for peer in trunk.peers),
+            sources=tuple(SourceRule(network=ip_network(network), port=port) for network, port in split),
+            codecs=_codecs(trunk.codecs),
+            max_total=trunk.max_total,
+            max_in=trunk.max_in,
+            max_out=trunk.max_out,
+            max_cps=trunk.max_cps,
+            max_duration_s=_seconds(trunk.max_duration),
+            setup_timeout_s=float(trunk.setup_timeout),
+            progress_timeout_s=float(trunk.progress_timeout),
+            enabled=trunk.status == "enabled",
+        )
     )
+
+
+def _did(objects: Mapping[ObjectKey, Any], key: ObjectKey, did: Did) -> Row:
+    return did_row(key.key, did.tenant, DidSnapshot(number=did.number, trunk=did.trunk, destination=did.dest.compile()))
+
+
+def _token(objects: Mapping[ObjectKey, Any], key: ObjectKey, token: Token) -> Row:
+    return token_row(
+        TokenSnapshot(
+            name=token.name,
+            tenant=token.tenant,
+            role=token.role,
+            sha256=token.sha256,
+            expires_at_ms=token.expires_at_ms,
+        )
+    )
+
+
+_COMPILERS: Final[dict[str, Callable[[Mapping[ObjectKey, Any], ObjectKey, Any], Row]]] = {
+    "tenant": _tenant,
+    "extension": _extension,
+    "number": _number,
+    "trunk": _trunk,
+    "did": _did,
+    "token": _token,
+}
 
 
 def _codecs(names: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, get_args
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from pbx.config_error import ConfigError
+from pbx.config_object import Fault, ObjectKey, Step
 from pbx.schema.document import Document
+from pbx.schema.kind import key_of, tenant_key
 from pbx.schema.merge import merge_trees
-from pbx.schema.references import check_references
-from pbx.schema.tree import Node, TreeError, read_tree
+from pbx.schema.references import check, dangling
+from pbx.schema.seal import seal
+from pbx.schema.tenant import Extension, TenantSettings
+from pbx.schema.tree import Node, TreeError, join, parse_tree, read_tree
 from pbx.schema.values import Model
+from pbx.schema.wording import worded
 
-Loc = tuple[str | int, ...]
+Places = dict[ObjectKey, Node]
 
 
-def load_documents(paths: Sequence[Path]) -> tuple[Document | None, list[ConfigError]]:
-    """The document in `paths` merged, or None and everything that is wrong with it."""
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Objects of documents, each in its own right, and where they stand; how they fit together is not checked."""
+
+    objects: dict[ObjectKey, Model]
+    places: Places
+
+    def count(self, kind: str) -> int:
+        """How many there are of a kind."""
+        return sum(key.kind == kind for key in self.objects)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A document before it is read; `name` stands for the file in errors."""
+
+    name: str
+    content: str
+
+
+def load_documents(paths: Sequence[Path]) -> tuple[Parsed | None, list[ConfigError]]:
+    """The configuration in `paths` as a whole, its passwords sealed, or None and everything that is wrong with it."""
     trees: list[Node] = []
     errors: list[ConfigError] = []
     for path in paths:
@@ -28,107 +52,103 @@ def load_documents(paths: Sequence[Path]) -> tuple[Document | None, list[ConfigE
             trees.append(read_tree(path))
         except TreeError as error:
             errors.append(error.error)
+    return (None, errors) if errors else validate(trees)
+
+
+def parse_texts(texts: Sequence[Text]) -> tuple[Parsed | None, list[ConfigError]]:
+    """The objects in texts of documents, or None and what is wrong with them taken alone."""
+    trees: list[Node] = []
+    errors: list[ConfigError] = []
+    for text in texts:
+        try:
+            trees.append(parse_tree(text.content, text.name))
+        except TreeError as error:
+            errors.append(error.error)
     if errors:
         return None, errors
-    return validate(trees)
+    parsed, errors = parse(trees)
+    return (None, in_order(errors)) if parsed is None or errors else (parsed, [])
 
 
-def validate(trees: Sequence[Node]) -> tuple[Document | None, list[ConfigError]]:
-    """The document in the trees of files, or None and everything that is wrong with it."""
+def parse(trees: Sequence[Node]) -> tuple[Parsed | None, list[ConfigError]]:
+    """The objects in the trees of files with what is wrong with them; None where nothing can be made of them."""
     root, errors = merge_trees(trees)
     try:
         document = Document.model_validate(root.plain())
     except ValidationError as error:
-        found = [_translate(one, root) for one in error.errors(include_url=False)]
-        return None, _in_order(errors + found)
-    errors += [_at(root, loc).error(message, allowed) for loc, message, allowed in check_references(document)]
-    return (None, _in_order(errors)) if errors else (document, [])
+        found = [worded(one, root, Document) for one in error.errors(include_url=False)]
+        return None, in_order(errors + found)
+    parsed = Parsed({}, {})
+    for key, model, loc in split(document):
+        if key in parsed.objects:
+            errors.append(_twice(key, model, root, loc))
+        else:
+            parsed.objects[key], parsed.places[key] = model, placed(root, loc)[0]
+    return parsed, errors
 
 
-def _in_order(errors: list[ConfigError]) -> list[ConfigError]:
+def validate(trees: Sequence[Node]) -> tuple[Parsed | None, list[ConfigError]]:
+    """The configuration in the trees of files as a whole, or None and everything that is wrong with it."""
+    parsed, errors = parse(trees)
+    if parsed is None:
+        return None, errors
+    for key, model in parsed.objects.items():
+        tenant = parsed.objects.get(tenant_key(key.tenant))
+        if isinstance(model, Extension) and isinstance(tenant, TenantSettings):
+            parsed.objects[key] = seal(tenant, model)
+    faults = [*check(parsed.objects), *(fault for fault, _ in dangling(parsed.objects))]
+    errors += [located(fault, parsed.places) for fault in faults]
+    return (None, in_order(errors)) if errors else (parsed, [])
+
+
+def split(document: Document) -> Iterator[tuple[ObjectKey, Model, tuple[Step, ...]]]:
+    """The objects of a document and their places in it: tenants first, what belongs to them next."""
+    for index, tenant in enumerate(document.tenants):
+        values = {name: getattr(tenant, name) for name in TenantSettings.model_fields}
+        yield tenant_key(tenant.key), TenantSettings.model_construct(**values), ("tenants", index)
+    for index, tenant in enumerate(document.tenants):
+        at: tuple[Step, ...] = ("tenants", index)
+        for position, extension in enumerate(tenant.extensions):
+            yield key_of("extension", tenant.key, extension), extension, (*at, "extensions", position)
+        for position, entry in enumerate(tenant.numbers):
+            yield key_of("number", tenant.key, entry), entry, (*at, "numbers", position)
+    for index, trunk in enumerate(document.trunks):
+        yield key_of("trunk", "", trunk), trunk, ("trunks", index)
+    for index, did in enumerate(document.dids):
+        yield key_of("did", "", did), did, ("dids", index)
+
+
+def in_order(errors: list[ConfigError]) -> list[ConfigError]:
+    """Errors as they follow each other in the files, each once."""
     return sorted(dict.fromkeys(errors), key=lambda error: (error.file, error.line))
 
 
-def _at(root: Node, loc: Loc) -> Node:
-    """The node at `loc`, or the nearest above it."""
-    node = root
+def located(fault: Fault, places: Places) -> ConfigError:
+    """A fault with the line of the document that it stands in; the object's name where it is in none."""
+    place = places.get(fault.object)
+    if place is None:
+        field = f"{fault.object}: {fault.field}" if fault.path else str(fault.object)
+        return ConfigError("", 0, field, fault.message, fault.allowed)
+    node, path = placed(place, fault.path)
+    return ConfigError(node.file, node.line, path, fault.message, fault.allowed)
+
+
+def placed(root: Node, loc: tuple[Step, ...]) -> tuple[Node, str]:
+    """The node at `loc`, or the nearest above it, and the whole path as text."""
+    node, path = root, root.path
     for step in loc:
-        node = node.child(step) or node
-    return node
+        child = node.child(step) if path == node.path else None
+        node, path = (node, join(path, step)) if child is None else (child, child.path)
+    return node, path
 
 
-def _translate(error: ErrorDetails, root: Node) -> ConfigError:
-    """A pydantic error with our words and the place in the file."""
-    kind, loc = error["type"], error["loc"]
-    if kind == "missing":
-        return _at(root, loc[:-1]).error("is required", step=str(loc[-1]))
-    if kind == "extra_forbidden":
-        return _at(root, loc).error("is no setting here", " | ".join(_settings_at(loc[:-1])))
-    if kind == "union_tag_invalid":
-        loc = (*loc, "type")
-    context = error.get("ctx", {})
-    words = _WORDS.get(kind)
-    message, allowed = words(error["input"], context) if words else (error["msg"], context.get("allowed"))
-    return _at(root, loc).error(message, allowed)
+_NAMES = {"tenant": "key", "trunk": "name"}
 
 
-def _settings_at(loc: Loc) -> list[str]:
-    """Names of the settings at `loc`, for "unknown setting" errors."""
-    model: type[Model] = Document
-    candidates: list[type[Model]] = []
-    for step in loc:
-        if isinstance(step, int):
-            continue
-        tagged = [one for one in candidates if step in get_args(one.model_fields["type"].annotation)]
-        if tagged:
-            model, candidates = tagged[0], []
-        elif step in model.model_fields:
-            candidates = _models_in(model.model_fields[step].annotation)
-            model = candidates[0] if candidates else model
-            candidates = candidates if len(candidates) > 1 else []
-    return list(model.model_fields)
-
-
-def _models_in(annotation: Any) -> list[type[Model]]:
-    """All document models that an annotation mentions."""
-    if isinstance(annotation, type) and issubclass(annotation, Model):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models_in(part)]
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, str):
-        return repr(value)[:80]
-    return "nothing" if value is None else "a list" if isinstance(value, list) else "a mapping"
-
-
-_Words = Callable[[Any, dict[str, Any]], tuple[str, str | None]]
-
-_WORDS: Final[dict[str, _Words]] = {
-    "refused": lambda value, ctx: (ctx["message"], ctx["allowed"]),
-    "string_type": lambda value, ctx: ("must be text", "text"),
-    "int_type": lambda value, ctx: (f"{_shown(value)} is not a whole number", "a whole number"),
-    "int_parsing": lambda value, ctx: (f"{_shown(value)} is not a whole number", "a whole number"),
-    "int_from_float": lambda value, ctx: (f"{_shown(value)} is not a whole number", "a whole number"),
-    "bool_type": lambda value, ctx: (f"{_shown(value)} is neither true nor false", "true | false"),
-    "bool_parsing": lambda value, ctx: (f"{_shown(value)} is neither true nor false", "true | false"),
-    "greater_than_equal": lambda value, ctx: (f"{_shown(value)} is too small", f"{ctx['ge']} or more"),
-    "less_than_equal": lambda value, ctx: (f"{_shown(value)} is too large", f"{ctx['le']} or less"),
-    "literal_error": lambda value, ctx: (
-        f"{_shown(value)} is not known here",
-        ctx["expected"].replace("'", "").replace(", ", " | ").replace(" or ", " | "),
-    ),
-    "tuple_type": lambda value, ctx: (f"{_shown(value)} stands where a list must be", "a list"),
-    "model_type": lambda value, ctx: (f"{_shown(value)} stands where settings must be", "settings by name"),
-    "model_attributes_type": lambda value, ctx: (
-        f"{_shown(value)} stands where settings must be",
-        "settings by name",
-    ),
-    "too_short": lambda value, ctx: ("the list is too short", f"{ctx['min_length']} or more"),
-    "too_long": lambda value, ctx: ("the list is too long", f"{ctx['max_length']} or fewer"),
-    "union_tag_invalid": lambda value, ctx: (
-        f"{ctx['tag']!r} is not a type of destination",
-        ctx["expected_tags"].replace("'", "").replace(", ", " | "),
-    ),
-    "union_tag_not_found": lambda value, ctx: ("has no type", "a destination with its type"),
-}
+def _twice(key: ObjectKey, model: Model, root: Node, loc: tuple[Step, ...]) -> ConfigError:
+    """The second of two objects of one name."""
+    node, path = placed(root, (*loc, _NAMES.get(key.kind, "number")))
+    name, holder = key.key, f"{key.kind} {key.key}"
+    if key.kind == "did":
+        name, holder = key.key.replace("@", " by trunk "), f"tenant {getattr(model, 'tenant', '')}"
+    return ConfigError(node.file, node.line, path, f"{name} belongs to {holder} already", "each once")

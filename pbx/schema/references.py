@@ -1,128 +1,175 @@
-"""What one document cannot say twice, and what it may not leave dangling."""
+"""What the whole configuration may not say twice, and what it may not leave dangling."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
 
-from pbx.schema.destination import Dest, ExtensionDest, ExternalDest
-from pbx.schema.tenant import Device, Extension, Tenant
+from pbx.config_object import Fault, ObjectKey, Objects, Step
+from pbx.schema.kind import KINDS, extension_key, references_of, tenant_key, trunk_key
+from pbx.schema.seal import algorithms_of, user_forms
+from pbx.schema.tenant import Device, DirectoryNumber, Extension, TenantSettings
+from pbx.schema.trunk import Did, Trunk
 from pbx.schema.values import split_source
 
-if TYPE_CHECKING:
-    from pbx.schema.document import Document
-
-Loc = tuple[str | int, ...]
-Found = tuple[Loc, str, str | None]
+Dangling = tuple[Fault, ObjectKey]
 
 
-def check_references(document: Document) -> Iterator[Found]:
-    """Place, message and what is allowed, for every duplicate and every unknown reference."""
-    yield from _tenants(document)
-    yield from _trunks(document)
-    yield from _dids(document)
+def check(objects: Objects) -> Iterator[Fault]:
+    """Everything that contradicts itself; what refers to nothing is left to `dangling`."""
+    seen = _Seen()
+    for key, model in objects.items():
+        rule = _RULES.get(key.kind)
+        if rule is not None:
+            yield from rule(objects, seen, key, model)
 
 
-def user_forms(tenant: Tenant, extension: Extension, device: Device) -> tuple[str, ...]:
-    """Digest user names that a device answers to: its own, the one for shared hosts, its `auth_user`."""
-    name = device.username or extension.number
-    forms = (name, f"{tenant.key}-{name}", device.auth_user or name)
-    return tuple(dict.fromkeys(forms))
+def dangling(objects: Objects) -> Iterator[Dangling]:
+    """Every reference to what is not there, with what it names."""
+    for key, model in objects.items():
+        for path, target in references_of(key, model):
+            if target not in objects:
+                yield _dangling(objects, key, model, path, target), target
 
 
-def _tenants(document: Document) -> Iterator[Found]:
-    keys: dict[str, str] = {}
-    domains: dict[str, str] = {}
-    own: str | None = None
-    for index, tenant in enumerate(document.tenants):
-        place: Loc = ("tenants", index)
-        yield from _once(keys, tenant.key, (*place, "key"), f"tenant {tenant.key}")
-        yield from _once(domains, tenant.domain, (*place, "domain"), f"tenant {tenant.key}")
-        if tenant.own_address:
-            if own is not None:
-                yield (*place, "own_address"), f"tenant {own} already has the server's own address", "one tenant"
-            own = own or tenant.key
-        yield from _tenant(document, tenant, place)
+def users_of(objects: Objects, targets: set[ObjectKey]) -> dict[ObjectKey, list[ObjectKey]]:
+    """Who refers to any of these objects, in order of the configuration."""
+    found: dict[ObjectKey, list[ObjectKey]] = {}
+    for key, model in objects.items():
+        for target in dict.fromkeys(target for _, target in references_of(key, model)):
+            if target in targets:
+                found.setdefault(target, []).append(key)
+    return found
 
 
-def _tenant(document: Document, tenant: Tenant, place: Loc) -> Iterator[Found]:
-    numbers: dict[str, str] = {}
-    users: dict[str, str] = {}
-    for index, extension in enumerate(tenant.extensions):
-        at: Loc = (*place, "extensions", index)
-        yield from _once(numbers, extension.number, (*at, "number"), f"extension {extension.number}")
-        for position, device in enumerate(extension.devices):
-            name = device.username or extension.number
+class _Seen:
+    """What must be there once."""
+
+    def __init__(self) -> None:
+        self.domains: dict[str, str] = {}
+        self.users: dict[tuple[str, str], str] = {}
+        self.sources: dict[tuple[str, int | None], str] = {}
+        self.own: str | None = None
+
+
+def _tenant(objects: Objects, seen: _Seen, key: ObjectKey, tenant: TenantSettings) -> Iterator[Fault]:
+    holder = seen.domains.setdefault(tenant.domain, tenant.key)
+    if holder != tenant.key:
+        yield _twice(key, ("domain",), f"{tenant.domain} belongs to tenant {holder} already", "each once")
+    if tenant.own_address:
+        if seen.own is not None:
+            yield _twice(key, ("own_address",), f"tenant {seen.own} already has the server's own address", "one tenant")
+        seen.own = seen.own or tenant.key
+
+
+def _extension(objects: Objects, seen: _Seen, key: ObjectKey, extension: Extension) -> Iterator[Fault]:
+    tenant: TenantSettings | None = objects.get(tenant_key(key.tenant))
+    for position, device in enumerate(extension.devices):
+        name = device.username or extension.number
+        forms = user_forms(key.tenant, extension, device)
+        clash = next((form for form in forms if (key.tenant, form) in seen.users), None)
+        if clash is not None:
             field = "username" if device.username else "auth_user" if device.auth_user else "password"
-            where: Loc = (*at, "devices", position, field)
-            clash = next((form for form in user_forms(tenant, extension, device) if form in users), None)
-            if clash is not None:
-                yield where, f"user name {clash} belongs to device {users[clash]} already", "a user name of its own"
-            users.update(dict.fromkeys(user_forms(tenant, extension, device), name))
-    for index, entry in enumerate(tenant.numbers):
-        at = (*place, "numbers", index)
-        yield from _once(numbers, entry.number, (*at, "number"), f"number {entry.number}")
-        yield from _destination(document, tenant, entry.dest, (*at, "dest"))
+            held = f"user name {clash} belongs to device {seen.users[key.tenant, clash]} already"
+            yield _twice(key, ("devices", position, field), held, "a user name of its own")
+        for form in forms:
+            seen.users[key.tenant, form] = name
+        if tenant is not None:
+            yield from _secret(tenant, key, position, device, forms)
 
 
-def _trunks(document: Document) -> Iterator[Found]:
-    names: dict[str, str] = {}
-    sources: dict[tuple[str, int | None], str] = {}
-    tenants = {tenant.key for tenant in document.tenants}
-    for index, trunk in enumerate(document.trunks):
-        place: Loc = ("trunks", index)
-        yield from _once(names, trunk.name, (*place, "name"), f"trunk {trunk.name}")
-        if trunk.tenant is not None and trunk.tenant not in tenants:
-            yield (*place, "tenant"), f"there is no tenant {trunk.tenant}", _some(tenants)
-        for position, source in enumerate(trunk.source_ips):
-            at: Loc = (*place, "source_ips", position)
-            holder = sources.setdefault(split_source(source), trunk.name)
-            if holder != trunk.name:
-                yield at, f"trunk {holder} has this source already", "a source of its own"
+def _secret(
+    tenant: TenantSettings, key: ObjectKey, position: int, device: Device, forms: tuple[str, ...]
+) -> Iterator[Fault]:
+    """A sealed device must be able to log in as it stands."""
+    path: tuple[Step, ...] = ("devices", position)
+    if device.ha1 is None:
+        yield Fault(code="invalid", object=key, path=(*path, "password"), message="is required", allowed="or ha1")
+        return
+    if device.ha1.realm != tenant.domain:
+        yield Fault(
+            code="invalid",
+            object=key,
+            path=(*path, "ha1", "realm"),
+            message=f"the hashes are for realm {device.ha1.realm}, the tenant's domain is {tenant.domain}: "
+            "set the password anew",
+            allowed=tenant.domain,
+        )
+        return
+    for form in forms:
+        lacking = [one for one in algorithms_of(tenant, device) if one not in device.ha1.users.get(form, {})]
+        if lacking:
+            yield Fault(
+                code="invalid",
+                object=key,
+                path=(*path, "ha1"),
+                message=f"there is no hash of user name {form} for {' and '.join(lacking)}: set the password anew",
+            )
 
 
-def _dids(document: Document) -> Iterator[Found]:
-    tenants = {tenant.key: tenant for tenant in document.tenants}
-    trunks = {trunk.name: trunk for trunk in document.trunks}
-    seen: dict[str, str] = {}
-    for index, did in enumerate(document.dids):
-        place: Loc = ("dids", index)
-        name = f"{did.number} by trunk {did.trunk}" if did.trunk else did.number
-        yield from _once(seen, name, (*place, "number"), f"tenant {did.tenant}")
-        tenant = tenants.get(did.tenant)
-        if tenant is None:
-            yield (*place, "tenant"), f"there is no tenant {did.tenant}", _some(set(tenants))
-            continue
-        if did.trunk is not None:
-            trunk = trunks.get(did.trunk)
-            if trunk is None:
-                yield (*place, "trunk"), f"there is no trunk {did.trunk}", _some(set(trunks))
-            elif trunk.tenant is not None and trunk.tenant != did.tenant:
-                yield (*place, "trunk"), f"trunk {did.trunk} belongs to tenant {trunk.tenant}", None
-        yield from _destination(document, tenant, did.dest, (*place, "dest"))
+def _number(objects: Objects, seen: _Seen, key: ObjectKey, entry: DirectoryNumber) -> Iterator[Fault]:
+    if extension_key(key.tenant, entry.number) in objects:
+        held = f"{entry.number} belongs to extension {entry.number} already"
+        yield _twice(key, ("number",), held, "each once")
+    yield from _reach(objects, key, key.tenant, entry)
 
 
-def _destination(document: Document, tenant: Tenant, dest: Dest, place: Loc) -> Iterator[Found]:
-    if isinstance(dest, ExtensionDest):
-        known = {extension.number for extension in tenant.extensions}
-        if dest.number not in known:
-            yield (*place, "number"), f"tenant {tenant.key} has no extension {dest.number}", _some(known)
-    elif isinstance(dest, ExternalDest):
-        usable = {one.name: one for one in document.trunks if one.tenant in (None, tenant.key)}
-        trunk = usable.get(dest.trunk)
-        if trunk is None:
-            yield (*place, "trunk"), f"tenant {tenant.key} has no trunk {dest.trunk}", _some(set(usable))
-        elif not trunk.peers:
-            yield (*place, "trunk"), f"trunk {dest.trunk} has no peers to send calls to", "a trunk with peers"
+def _trunk(objects: Objects, seen: _Seen, key: ObjectKey, trunk: Trunk) -> Iterator[Fault]:
+    for position, source in enumerate(trunk.source_ips):
+        holder = seen.sources.setdefault(split_source(source), trunk.name)
+        if holder != trunk.name:
+            yield _twice(
+                key, ("source_ips", position), f"trunk {holder} has this source already", "a source of its own"
+            )
 
 
-def _once(seen: dict[str, str], value: str, place: Loc, holder: str) -> Iterator[Found]:
-    if value in seen:
-        yield place, f"{value} belongs to {seen[value]} already", "each once"
-    seen.setdefault(value, holder)
+def _did(objects: Objects, seen: _Seen, key: ObjectKey, did: Did) -> Iterator[Fault]:
+    trunk: Trunk | None = None if did.trunk is None else objects.get(trunk_key(did.trunk))
+    if trunk is not None and trunk.tenant not in (None, did.tenant):
+        message = f"trunk {did.trunk} belongs to tenant {trunk.tenant}"
+        yield Fault(code="unknown", object=key, path=("trunk",), message=message)
+    yield from _reach(objects, key, did.tenant, did)
 
 
-def _some(names: set[str]) -> str:
+def _reach(objects: Objects, key: ObjectKey, tenant: str, entry: DirectoryNumber | Did) -> Iterator[Fault]:
+    """A destination outside needs a trunk that the tenant may use, and one that leads somewhere."""
+    if entry.dest.type != "external":
+        return
+    trunk: Trunk | None = objects.get(trunk_key(entry.dest.trunk))
+    if trunk is None:
+        return
+    if trunk.tenant not in (None, tenant):
+        yield _dangling(objects, key, entry, ("dest", "trunk"), trunk_key(trunk.name))
+    elif not trunk.peers:
+        message = f"trunk {trunk.name} has no peers to send calls to"
+        yield Fault(code="invalid", object=key, path=("dest", "trunk"), message=message, allowed="a trunk with peers")
+
+
+_RULES: Final[dict[str, Callable[[Objects, _Seen, ObjectKey, Any], Iterator[Fault]]]] = {
+    "tenant": _tenant,
+    "extension": _extension,
+    "number": _number,
+    "trunk": _trunk,
+    "did": _did,
+}
+
+
+def _dangling(objects: Objects, key: ObjectKey, model: Any, path: tuple[Step, ...], target: ObjectKey) -> Fault:
+    """Names what is not there, and some of what is."""
+    known = [one for one in objects if one.kind == target.kind and one.tenant == target.tenant]
+    message = f"there is no {target.kind} {target.key}"
+    if path and path[0] == "dest":
+        tenant = KINDS[key.kind].owner(key, model) or ""
+        message = f"tenant {tenant} has no {target.kind} {target.key}"
+        known = [one for one in known if KINDS[one.kind].owner(one, objects[one]) in (None, tenant)]
+    return Fault(code="unknown", object=key, path=path, message=message, allowed=_some({one.key for one in known}))
+
+
+def _twice(key: ObjectKey, path: tuple[Step, ...], message: str, allowed: str) -> Fault:
+    return Fault(code="duplicate", object=key, path=path, message=message, allowed=allowed)
+
+
+def _some(names: Iterable[str]) -> str:
     """The first names of those allowed."""
-    chosen = sorted(names)[:8]
-    return " | ".join(chosen) + (" | ..." if len(names) > 8 else "") if chosen else "none defined"
+    chosen = sorted(names)
+    return " | ".join(chosen[:8]) + (" | ..." if len(chosen) > 8 else "") if chosen else "none defined"

@@ -10,6 +10,7 @@ from pbx.schema.destination import Dest
 from pbx.schema.values import (
     ALL_TRANSPORTS,
     MIN_PASSWORD,
+    Algorithm,
     Algorithms,
     CallLimit,
     CallRate,
@@ -19,6 +20,7 @@ from pbx.schema.values import (
     Domain,
     Duration,
     ExtensionNumber,
+    Hash,
     Language,
     Model,
     Network,
@@ -34,12 +36,20 @@ RingTimeout = Annotated[int, Field(ge=1, le=600)]
 Status = Literal["enabled", "disabled"]
 
 
+class Ha1(Model):
+    """Digest hashes in place of a password (RFC 7616 §3.4.2): by user name, by algorithm; good for one realm only."""
+
+    realm: Domain
+    users: Annotated[dict[UserName, dict[Algorithm, Hash]], Field(min_length=1, max_length=8, repr=False)]
+
+
 class Device(Model):
-    """An account that a phone registers with."""
+    """An account that a phone registers with; its password or, once stored, what was made of it (`ha1`)."""
 
     username: UserName | None = None
     auth_user: UserName | None = None
-    password: Password = Field(repr=False)
+    password: Password | None = Field(default=None, repr=False)
+    ha1: Ha1 | None = Field(default=None, repr=False)
     public_password: bool = False
     max_contacts: Annotated[int, Field(ge=1, le=5)] = 1
     allowed_nets: tuple[Network, ...] = ()
@@ -50,8 +60,10 @@ class Device(Model):
     status: Status = "enabled"
 
     @model_validator(mode="after")
-    def _strong(self) -> Self:
-        if not self.public_password and len(self.password) < MIN_PASSWORD:
+    def _one_secret(self) -> Self:
+        if self.password is not None and self.ha1 is not None:
+            raise refused("password and ha1 exclude each other", "one of them")
+        if self.password is not None and not self.public_password and len(self.password) < MIN_PASSWORD:
             raise refused(
                 "password is too short",
                 f"{MIN_PASSWORD} characters or more; a demo may say public_password: true",
@@ -77,8 +89,8 @@ class DirectoryNumber(Model):
     dest: Dest
 
 
-class Tenant(Model):
-    """A tenant. `own_address`: requests to the server's own address count as for its domain."""
+class TenantSettings(Model):
+    """A tenant's own settings. `own_address`: requests to the server's own address count as for its domain."""
 
     key: TenantKey
     domain: Domain
@@ -94,5 +106,10 @@ class Tenant(Model):
     max_calls: CallLimit | None = None
     max_cps: CallRate | None = None
     max_duration: Duration | None = 14_400
+
+
+class Tenant(TenantSettings):
+    """A tenant in a document, with what is listed below it."""
+
     extensions: tuple[Extension, ...] = ()
     numbers: tuple[DirectoryNumber, ...] = ()

@@ -124,6 +124,13 @@ def _password(value: str) -> str:
     return value
 
 
+def _hash(value: str) -> str:
+    # Says nothing of the value itself: it is as good as the password.
+    if len(value) not in (32, 64) or not set(value) <= set("0123456789abcdef"):
+        raise refused("is not a hash", "32 or 64 digits of 0-9 and a-f")
+    return value
+
+
 ExtensionNumber = Annotated[str, _matching("[0-9]{2,8}", "2-8 digits")]
 ServiceNumber = Annotated[str, _matching("[0-9*#]{2,16}", "a number of an internal service")]
 AccessNumber = Annotated[str, _matching(r"\+?[0-9]{2,20}", "an access number")]
@@ -135,6 +142,9 @@ PromptName = Annotated[str, _matching("[a-z0-9][a-z0-9/_-]{0,63}", "a prompt nam
 DisplayName = Annotated[str, _matching(r'[^\x00-\x1f\x7f"<>]{1,80}', "a display name")]
 Language = Annotated[str, _matching("[a-z]{2}(-[a-z]{2})?", "a language")]
 Country = Annotated[str, _matching("[a-z]{2}", "a country code in small letters")]
+Hash = Annotated[str, AfterValidator(_hash)]
+TokenName = Annotated[str, _matching("[A-Za-z0-9_.-]{1,64}", "a token name")]
+TokenHash = Annotated[str, AfterValidator(_hash), Field(min_length=64)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Host = Annotated[str, AfterValidator(_host)]
 Network = Annotated[str, AfterValidator(_network)]

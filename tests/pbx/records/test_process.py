@@ -14,7 +14,8 @@ from media.ready_file import ReadyFile
 from pbx.config_error import ConfigError
 from pbx.events import CallCreated, LegStarted
 from pbx.records.client import RecordsClient, RecordsError
-from pbx.schema.compile import compile_files
+from pbx.schema.compile import compile_objects
+from pbx.schema.loading import load_documents
 from pbx.spool import SpoolWriter
 from pbx.trace.block import pack_block
 from pbx.trace.ring import TraceRing
@@ -144,7 +145,9 @@ def test_documents_are_compiled_and_errors_come_back(tmp_path: Path) -> None:
     async def scenario() -> None:
         client = RecordsClient(tmp_path)
         await client.start()
-        assert await client.compile([good]) == compile_files([good])[0]
+        parsed, _ = load_documents([good])
+        assert parsed is not None
+        assert await client.compile([good]) == compile_objects(parsed.objects)
         assert await client.compile([bad]) == [ConfigError(str(bad), 2, "tenants[0].domain", "is required")]
         await client.stop()
 
