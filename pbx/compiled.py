@@ -74,7 +74,7 @@ def trunk_row(trunk: TrunkSnapshot) -> Row:
 
 def token_row(token: TokenSnapshot) -> Row:
     """A token of the API."""
-    return ["token", "", token.name, _token(token)]
+    return ["token", "", token.id, _token(token)]
 
 
 def _device_wire(device: DeviceSnapshot) -> list[Any]:
@@ -139,4 +139,5 @@ def read_trunk(row: Row) -> TrunkSnapshot:
 
 def read_token(row: Row) -> TokenSnapshot:
     """What `token_row` wrote."""
-    return TokenSnapshot(**dict(zip(_TOKEN, row[3], strict=True)))
+    found = dict(zip(_TOKEN, row[3], strict=True))
+    return TokenSnapshot(**{**found, "allowed_nets": tuple(found["allowed_nets"])})

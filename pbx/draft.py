@@ -86,7 +86,7 @@ class Draft:
         self._base = base
         self._tenants: dict[str, _Tenant] = {}
         self._trunks = dict(base.trunks)
-        self._tokens = {token.name: token for token in base.tokens.values()}
+        self._tokens = dict(base.tokens)
         self._devices: set[DeviceKey] = set()
         self._owners: dict[tuple[str, str], str] | None = None
         """Who has which access number, by (trunk, number); made when the first row of one needs it."""
@@ -110,7 +110,7 @@ class Draft:
             version=version,
             tenants=tenants,
             trunks=self._trunks,
-            tokens={token.sha256: token for token in self._tokens.values()},
+            tokens=self._tokens,
         )
         gone = tuple(one for one in self._devices if not _may_register(snapshot, one))
         return Swap(snapshot=snapshot, gone=gone, objects=self.objects)

@@ -128,18 +128,22 @@ class TrunkSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSnapshot:
-    """A key to the API: `sha256` is the hash of its secret, `tenant` None reaches all, times are UTC."""
+    """A key to the API: `sha256` is the hash of its secret, `tenant` None reaches all, times are UTC.
 
-    name: str
+    `allowed_nets` empty: it may be used from everywhere.
+    """
+
+    id: str
     tenant: str | None
-    role: str
+    read_only: bool
     sha256: str = field(repr=False)
     expires_at_ms: int | None
+    allowed_nets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """The whole configuration. `version` is the number of the version that it is; tokens are by hash."""
+    """The whole configuration. `version` is the number of the version that it is; tokens are by id."""
 
     version: str
     tenants: Mapping[str, TenantSnapshot]

@@ -140,11 +140,12 @@ def _did(objects: Mapping[ObjectKey, Any], key: ObjectKey, did: Did) -> Row:
 def _token(objects: Mapping[ObjectKey, Any], key: ObjectKey, token: Token) -> Row:
     return token_row(
         TokenSnapshot(
-            name=token.name,
+            id=token.id,
             tenant=token.tenant,
-            role=token.role,
+            read_only=token.read_only,
             sha256=token.sha256,
             expires_at_ms=token.expires_at_ms,
+            allowed_nets=token.allowed_nets,
         )
     )
 

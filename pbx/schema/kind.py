@@ -123,7 +123,7 @@ KINDS: Final[dict[str, Kind]] = {
         model=Token,
         scoped=False,
         document=False,
-        name=lambda model: str(model.name),
+        name=lambda model: str(model.id),
         owner=lambda _, model: model.tenant,
         refers=_owned,
     ),
