@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pbx.store.database import StoreError, open_engine
+from pbx.store.database import StoreAway, StoreError, open_engine, open_postgresql, open_store
 from pbx.store.history import BindingKey, BindingRow, EventRow, History, binding_key
 from pbx.store.queries import CallQuery, HistoryReader, LogState
 
@@ -14,7 +14,10 @@ __all__ = [
     "History",
     "HistoryReader",
     "LogState",
+    "StoreAway",
     "StoreError",
     "binding_key",
     "open_engine",
+    "open_postgresql",
+    "open_store",
 ]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Engine, Table, delete
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Engine, Table, bindparam, delete
+from sqlalchemy.dialects import postgresql, sqlite
 
 from pbx.cdr import Cdr, LegRecord
 from pbx.events import NodeStarted, RegistrationChanged
@@ -37,6 +37,8 @@ class History(HistoryReader):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         dialect = engine.dialect
+        self._postgresql = dialect.name == "postgresql"
+        insert: Callable[[Table], Any] = postgresql.insert if self._postgresql else sqlite.insert
 
         def sql(statement: Any) -> str:
             return str(statement.compile(dialect=dialect))
@@ -55,7 +57,8 @@ class History(HistoryReader):
         self._put_leg = upsert(LEGS)
         self._put_binding = upsert(BINDINGS)
         self._put_meta = upsert(META)
-        self._delete_binding = "DELETE FROM bindings WHERE tenant = ? AND device = ? AND binding = ?"
+        names = ("tenant", "device", "binding")
+        self._delete_binding = sql(delete(BINDINGS).where(*(BINDINGS.c[name] == bindparam(name) for name in names)))
 
     def begin(self) -> None:
         """Begin a transaction; raises sqlalchemy.exc.OperationalError when the file is locked."""
@@ -71,6 +74,8 @@ class History(HistoryReader):
 
     def checkpoint(self) -> None:
         """Bring all commits to the disk for certain (not inside a transaction)."""
+        if self._postgresql:  # each commit is (synchronous_commit is on unless somebody turned it off)
+            return
         raw = self._connection.connection.cursor()
         raw.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
         raw.close()
@@ -109,4 +114,9 @@ class History(HistoryReader):
 
     def _many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
-            self._connection.exec_driver_sql(statement, list(rows))
+            self._connection.exec_driver_sql(statement, _without_nul(rows) if self._postgresql else list(rows))
+
+
+def _without_nul(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """PostgreSQL has no place for NUL in text, and a peer may send one."""
+    return [tuple(one.replace("\0", "") if type(one) is str else one for one in row) for row in rows]

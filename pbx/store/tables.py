@@ -20,23 +20,33 @@ from sqlalchemy import (
 
 METADATA: Final = MetaData()
 
-# SQLite: INTEGER PRIMARY KEY is the row's own number, so rows lie in order of events.
+# Keys sort by their bytes everywhere: PostgreSQL would sort them as its locale does.
+KEY: Final = Text().with_variant(Text(collation="C"), "postgresql")
+# SQLite: only INTEGER PRIMARY KEY is the row's own number; it has 64 bits there.
+NUMBER: Final = BigInteger().with_variant(Integer(), "sqlite")
+
+# In SQLite rows lie in order of events: the number is the row's own.
 EVENTS: Final = Table(
     "events",
     METADATA,
-    Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("call", Text),
+    Column("seq", NUMBER, primary_key=True, autoincrement=False),
+    Column("call", KEY),
     Column("code", SmallInteger, nullable=False),
     Column("at_ns", BigInteger, nullable=False),
     Column("payload", LargeBinary, nullable=False),
 )
-Index("events_call", EVENTS.c.call, sqlite_where=EVENTS.c.call.is_not(None))
+Index(
+    "events_call",
+    EVENTS.c.call,
+    sqlite_where=EVENTS.c.call.is_not(None),
+    postgresql_where=EVENTS.c.call.is_not(None),
+)
 
 # ULIDs sort by time: the key is also the index for "newest first".
 CALLS: Final = Table(
     "calls",
     METADATA,
-    Column("call_id", Text, primary_key=True),
+    Column("call_id", KEY, primary_key=True),
     Column("tenant", Text),
     Column("node", Text),
     Column("sip_call_id", Text),
@@ -82,7 +92,7 @@ CALLS: Final = Table(
 LEGS: Final = Table(
     "legs",
     METADATA,
-    Column("call_id", Text, primary_key=True),
+    Column("call_id", KEY, primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("leg_id", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -133,7 +143,7 @@ BINDINGS: Final = Table(
 BOOTS: Final = Table(
     "boots",
     METADATA,
-    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("seq", NUMBER, primary_key=True, autoincrement=False),
     Column("node", Text, nullable=False),
     Column("boot", Text, nullable=False),
     Column("version", Text, nullable=False),
@@ -147,4 +157,51 @@ META: Final = Table(
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# Everything that a tenant or the platform configures. Deleted rows stay a while; among the living a key is there once.
+CONFIGURATION: Final = Table(
+    "configuration_objects",
+    METADATA,
+    Column("id", KEY, primary_key=True),
+    Column("kind", KEY, nullable=False),
+    Column("tenant", KEY, nullable=False),
+    Column("key", KEY, nullable=False),
+    Column("revision", NUMBER, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Column("updated_by", Text, nullable=False),
+    Column("deleted_at_ms", BigInteger),
+)
+Index(
+    "configuration_living",
+    CONFIGURATION.c.kind,
+    CONFIGURATION.c.tenant,
+    CONFIGURATION.c.key,
+    unique=True,
+    sqlite_where=CONFIGURATION.c.deleted_at_ms.is_(None),
+    postgresql_where=CONFIGURATION.c.deleted_at_ms.is_(None),
+)
+
+# `undo`: the bodies before the change, compressed; `change_id` tells a change that is asked for twice.
+VERSIONS: Final = Table(
+    "configuration_versions",
+    METADATA,
+    Column("number", NUMBER, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("change_id", KEY, nullable=False, unique=True),
+    Column("undo", LargeBinary),
+)
+
+# What the server was last started with, file by file.
+APPLIED: Final = Table(
+    "applied_files",
+    METADATA,
+    Column("name", KEY, primary_key=True),
+    Column("sha256", KEY, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
 )

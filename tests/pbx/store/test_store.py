@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from pbx.cdr import Cdr, LegRecord
 from pbx.events import encode
@@ -16,21 +18,23 @@ from pbx.store.tables import CALLS, LEGS
 from tests.fakes.call_log import registration
 from tests.pbx.cdr.test_fold import ANSWERED, fold_at
 
+Open = Callable[[], Engine]
+
 
 def test_tables_have_the_fields_of_the_records() -> None:
     assert list(CALLS.c.keys()) == [field.name for field in fields(Cdr) if field.name != "legs"]
     assert list(LEGS.c.keys()) == [field.name for field in fields(LegRecord)]
 
 
-def test_state_of_a_new_database_is_zero(tmp_path: Path) -> None:
-    with History(open_engine(tmp_path / "x.db")) as history:
+def test_state_of_a_new_database_is_zero(open_database: Open) -> None:
+    with History(open_database()) as history:
         assert history.state() == LogState(
             position=Position(0, 0), seq=0, floor_seq=0, last_at_ns=0, boot=None, node=None
         )
 
 
-def test_records_come_back_newest_first_and_are_replaced(tmp_path: Path) -> None:
-    engine = open_engine(tmp_path / "x.db")
+def test_records_come_back_newest_first_and_are_replaced(open_database: Open) -> None:
+    engine = open_database()
     cdrs = [fold_at(ANSWERED, call).cdr() for call in ("c1", "c2", "c3")]
     other = replace(cdrs[1], tenant="other")
     with History(engine) as history:
@@ -47,16 +51,16 @@ def test_records_come_back_newest_first_and_are_replaced(tmp_path: Path) -> None
     engine.dispose()
 
 
-def test_rolled_back_rows_are_gone(tmp_path: Path) -> None:
-    with History(open_engine(tmp_path / "x.db")) as history:
+def test_rolled_back_rows_are_gone(open_database: Open) -> None:
+    with History(open_database()) as history:
         history.begin()
         history.put_cdrs([fold_at(ANSWERED).cdr()])
         history.rollback()
         assert history.cdrs(CallQuery()) == []
 
 
-def test_bindings_are_replaced_removed_and_run_out(tmp_path: Path) -> None:
-    with History(open_engine(tmp_path / "x.db")) as history:
+def test_bindings_are_replaced_removed_and_run_out(open_database: Open) -> None:
+    with History(open_database()) as history:
         events = [registration(1, "added", 100), registration(2, "added", 200)]
         rows = [(*binding_key(one), one.expires_at_ns, encode(one, 1, 1)) for one in events]
         history.begin()

@@ -1,0 +1,1 @@
+"""How the database of an earlier release becomes that of this one (Alembic)."""

@@ -1,0 +1,181 @@
+"""Baseline: history and bindings, as the releases before migrations made them; what they lack is added."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alembic import op
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    inspect,
+)
+from sqlalchemy.schema import CreateColumn
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+METADATA: Final = MetaData()
+
+# Keys sort by their bytes everywhere: PostgreSQL would sort them as its locale does.
+KEY: Final = Text().with_variant(Text(collation="C"), "postgresql")
+# SQLite: only INTEGER PRIMARY KEY is the row's own number; it has 64 bits there.
+NUMBER: Final = BigInteger().with_variant(Integer(), "sqlite")
+
+# In SQLite rows lie in order of events: the number is the row's own.
+EVENTS: Final = Table(
+    "events",
+    METADATA,
+    Column("seq", NUMBER, primary_key=True, autoincrement=False),
+    Column("call", KEY),
+    Column("code", SmallInteger, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+Index(
+    "events_call",
+    EVENTS.c.call,
+    sqlite_where=EVENTS.c.call.is_not(None),
+    postgresql_where=EVENTS.c.call.is_not(None),
+)
+
+# ULIDs sort by time: the key is also the index for "newest first".
+CALLS: Final = Table(
+    "calls",
+    METADATA,
+    Column("call_id", KEY, primary_key=True),
+    Column("tenant", Text),
+    Column("node", Text),
+    Column("sip_call_id", Text),
+    Column("direction", Text, nullable=False),
+    Column("call_type", Text, nullable=False),
+    Column("device", Text),
+    Column("extension", Text),
+    Column("source", Text),
+    Column("caller_original", Text),
+    Column("caller_name_original", Text),
+    Column("called_original", Text),
+    Column("called_final", Text),
+    Column("did", Text),
+    Column("trunk", Text),
+    Column("start_at_ms", BigInteger, nullable=False),
+    Column("offered_at_ms", BigInteger),
+    Column("ring_at_ms", BigInteger),
+    Column("answer_at_ms", BigInteger),
+    Column("end_at_ms", BigInteger, nullable=False),
+    Column("total_ms", BigInteger, nullable=False),
+    Column("ring_ms", BigInteger, nullable=False),
+    Column("talk_ms", BigInteger, nullable=False),
+    Column("other_ms", BigInteger, nullable=False),
+    Column("hold_count", Integer, nullable=False, server_default="0"),
+    Column("hold_ms", BigInteger, nullable=False, server_default="0"),
+    Column("post_dial_delay_ms", BigInteger),
+    Column("result", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("hangup_party", Text),
+    Column("sip_code", Integer),
+    Column("sip_text", Text),
+    Column("q850", Integer),
+    Column("destination_type", Text),
+    Column("destination", Text),
+    Column("codec", Text),
+    Column("loss_pct", Float),
+    Column("jitter_ms", Float),
+    Column("rtt_ms", Float),
+    Column("mos", Float),
+    sqlite_with_rowid=False,
+)
+
+LEGS: Final = Table(
+    "legs",
+    METADATA,
+    Column("call_id", KEY, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("leg_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("number", Text),
+    Column("device", Text),
+    Column("trunk", Text),
+    Column("sip_call_id", Text),
+    Column("address", Text),
+    Column("state", Text, nullable=False),
+    Column("start_at_ms", BigInteger, nullable=False),
+    Column("ring_at_ms", BigInteger),
+    Column("answer_at_ms", BigInteger),
+    Column("end_at_ms", BigInteger),
+    Column("reason", Text),
+    Column("hangup_party", Text),
+    Column("sip_code", Integer),
+    Column("sip_text", Text),
+    Column("q850", Integer),
+    Column("codec", Text),
+    Column("early_media", Boolean, nullable=False),
+    Column("packets_in", BigInteger),
+    Column("packets_out", BigInteger),
+    Column("lost_in", BigInteger),
+    Column("far_lost", BigInteger),
+    Column("jitter_ms", Float),
+    Column("rtt_ms", Float),
+    Column("mos", Float),
+    Column("latched", Text),
+    Column("hold_count", Integer, nullable=False, server_default="0"),
+    Column("hold_ms", BigInteger, nullable=False, server_default="0"),
+    sqlite_with_rowid=False,
+)
+
+# One row per live binding: the newest `RegistrationChanged` of it, as written in the log.
+BINDINGS: Final = Table(
+    "bindings",
+    METADATA,
+    Column("tenant", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("binding", Text, primary_key=True),
+    Column("expires_at_ns", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Starts of `control`; `previous_at_ns` is the time of the last event before.
+BOOTS: Final = Table(
+    "boots",
+    METADATA,
+    Column("seq", NUMBER, primary_key=True, autoincrement=False),
+    Column("node", Text, nullable=False),
+    Column("boot", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("previous_at_ns", BigInteger, nullable=False),
+)
+
+META: Final = Table(
+    "meta",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+
+def upgrade() -> None:
+    """Make what is missing: tables, or columns of tables that an earlier release made."""
+    bind = op.get_bind()
+    METADATA.create_all(bind)
+    for table in METADATA.sorted_tables:
+        known = {column["name"] for column in inspect(bind).get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:
+                # All columns that were ever added are nullable or have a default.
+                clause = CreateColumn(column).compile(dialect=bind.dialect)
+                bind.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {clause}")
