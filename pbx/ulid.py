@@ -65,6 +65,11 @@ class UlidFactory:
         return self._time_text + _encode_random(self._random)
 
 
+def first_of(at_ms: int) -> str:
+    """The smallest id of a Unix time in milliseconds; times beyond what an id can hold are cut to it."""
+    return _encode_ms(min(max(at_ms, 0), _MAX_MS)) + "0" * 16
+
+
 def time_ms(ulid: str) -> int:
     """The Unix milliseconds of an id. Raises ValueError for what is none."""
     value = 0

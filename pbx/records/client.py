@@ -109,6 +109,14 @@ class RecordsClient:
         """Call records, newest first; `before` is the call id to go on behind."""
         return [cdr_from_wire(row) for row in await self._ask("calls", limit, tenant, before, call)]
 
+    async def search_cdrs(self, **wanted: object) -> list[Cdr]:
+        """Call records by the fields of `pbx.store.search.CdrSearch`."""
+        return [cdr_from_wire(row) for row in await self._ask("search_cdrs", wanted)]
+
+    async def search_events(self, **wanted: object) -> list[Envelope]:
+        """Events by the fields of `pbx.store.search.EventSearch`."""
+        return [decode(payload) for payload in await self._ask("search_events", wanted)]
+
     async def events(self, call: str) -> list[Envelope]:
         """All events of a call in order."""
         return [decode(payload) for payload in await self._ask("events", call)]

@@ -19,6 +19,7 @@ from pbx.records.frames import FrameError, pack_frame, read_frame
 from pbx.records.ingest import Ingest, IngestError
 from pbx.records.messages import RecordsStatus, cdr_to_wire
 from pbx.store import CallQuery, History, HistoryReader
+from pbx.store.search import CdrSearch, EventSearch, HistorySearch
 
 # Bindings are promised to be written within 1 s; larger batches cost less.
 _POLL_S: Final = 0.5
@@ -143,6 +144,26 @@ class RecordsServer:
 
         return await asyncio.to_thread(read)
 
+    async def _search_cdrs(self, wanted: dict[str, Any]) -> list[Any]:
+        query = CdrSearch(**wanted)
+        await self._step_all()
+
+        def read() -> list[Any]:
+            with HistorySearch(self._engine) as history:
+                return [cdr_to_wire(cdr) for cdr in history.search_cdrs(query)]
+
+        return await asyncio.to_thread(read)
+
+    async def _search_events(self, wanted: dict[str, Any]) -> list[bytes]:
+        query = EventSearch(**wanted)
+        await self._step_all()
+
+        def read() -> list[bytes]:
+            with HistorySearch(self._engine) as history:
+                return [encode(one.event, one.seq, one.at_ns) for one in history.search_events(query)]
+
+        return await asyncio.to_thread(read)
+
     async def _events(self, call: str) -> list[bytes]:
         await self._step_all()
 
@@ -209,5 +230,7 @@ REQUESTS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
     "explain": RecordsServer._explain,
     "find_calls": RecordsServer._find_calls,
     "prepare": RecordsServer._prepare,
+    "search_cdrs": RecordsServer._search_cdrs,
+    "search_events": RecordsServer._search_events,
     "status": RecordsServer._status,
 }
