@@ -16,11 +16,13 @@ from pbx.session import Session
 if TYPE_CHECKING:
     from media.client import MediaClient
     from pbx.clock import Clock
+    from pbx.configuration import Configuration
     from pbx.ingress import Ingress
     from pbx.location import Location
     from pbx.loop_lag import LoopLag
     from pbx.node import Node
     from pbx.records.client import RecordsClient
+    from pbx.records.configuration_client import ConfigurationClient
     from pbx.records.messages import RecordsStatus
     from pbx.settings import Settings
     from pbx.spool import SpoolWriter
@@ -48,6 +50,8 @@ class Running:
     port_pairs: int
     transports: Transports
     records: RecordsClient
+    configuration: Configuration
+    configuration_store: ConfigurationClient
     spool: SpoolWriter
     tally: Tally
     loop_lag: LoopLag

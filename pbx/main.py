@@ -32,6 +32,7 @@ from pbx.certificate_watch import CertificateWatch
 from pbx.clock import SystemClock
 from pbx.collector import Collector
 from pbx.configuration import Configuration
+from pbx.draft import Swap
 from pbx.events import NodeStarted, NodeStopping
 from pbx.ingress import Ingress
 from pbx.journal import Journal
@@ -44,9 +45,10 @@ from pbx.media_watch import MediaWatch
 from pbx.node import Node
 from pbx.parent import end_with_parent
 from pbx.records.client import RecordsClient, RecordsError
+from pbx.records.configuration_client import ConfigurationClient
 from pbx.registrar import Registrar
-from pbx.settings import DataSettings, Settings, SettingsError, load_settings, on_loopback
-from pbx.snapshot import EMPTY, Snapshot
+from pbx.settings import Settings, SettingsError, load_settings, on_loopback
+from pbx.snapshot import EMPTY
 from pbx.sounds import CODECS, Sounds
 from pbx.spool import SpoolError, SpoolWriter
 from pbx.spool.floor import last_seq
@@ -67,6 +69,8 @@ SWEEP_S = 1.0
 TRACE_S = 0.1
 TRACE_AGE_S = 72 * 3600.0
 FEW_CALLS = 10
+MANY_OBJECTS = 1000
+"""Of the configuration, swapped at once: worth keeping them out of the search for garbage."""
 FORGET_SLACK_S = 0.25
 EXIT_CONFIG = 78
 EXIT_TRANSIENT = 1
@@ -112,13 +116,15 @@ class Server:
         if settings.trace.size_mb:
             ring = TraceRing(data / "trace", size_bytes=settings.trace.size_mb << 20, age_s=TRACE_AGE_S)
             self._tracer = Tracer(ring, self._clock)
-        self._records = RecordsClient(data)
+        self._location = Location(self._journal)
+        self._configuration = Configuration(EMPTY, settings.sip.public_address)
+        self._records = RecordsClient(data, database_url=settings.data.database_url)
+        self._store = ConfigurationClient(self._records, self._configuration, self._swapped)
         await self._records.start()
-        snapshot = await self._compile()
-        if snapshot is None:
+        if not await self._configure():
             await self._records.stop()
             return False
-        self._assemble(snapshot, await self._sounds(data))
+        self._assemble(await self._sounds(data))
         tls = tls_contexts(settings.tls)
         self._certificates = None if tls is None else CertificateWatch(tls, self._log)
         # Before the doors open: the first call may be there at once.
@@ -146,6 +152,7 @@ class Server:
         await self._doors.open()
         self._collector.start()
         self._loop_lag.start()
+        snapshot = self._configuration.snapshot
         print(banner(settings, snapshot, addresses(self._transports), self._media.capacity(), self._doors.http))
         if self._media.capacity() < FEW_CALLS:
             print("The file limit leaves room for hardly any call: raise it (ulimit -n).", file=sys.stderr)
@@ -168,22 +175,36 @@ class Server:
             port_pairs=self._port_pairs,
             transports=self._transports,
             records=self._records,
+            configuration=self._configuration,
+            configuration_store=self._store,
             spool=self._spool,
             tally=self._tally,
             loop_lag=self._loop_lag,
             tracer=self._tracer,
         )
 
-    async def _compile(self) -> Snapshot | None:
-        if not self._documents:
-            return EMPTY
-        compiled = await self._records.compile(self._documents)
-        if isinstance(compiled, Snapshot):
-            return compiled
-        for error in compiled:
-            print(error, file=sys.stderr)
-        print(f"{len(compiled)} error(s) in the configuration; nothing was started.", file=sys.stderr)
-        return None
+    async def _configure(self) -> bool:
+        """Take over what is stored, after the documents of this start; False where these have errors."""
+        if self._documents:
+            applied = await self._store.apply_files([str(one) for one in self._documents], by="start-up")
+            for error in applied.errors:
+                print(error, file=sys.stderr)
+            if applied.errors:
+                print(f"{len(applied.errors)} error(s) in the configuration; nothing was started.", file=sys.stderr)
+                return False
+            for name in applied.skipped:
+                print(f"{name} was applied before; what was changed since stays.", file=sys.stderr)
+        await self._store.load()
+        return True
+
+    def _swapped(self, swap: Swap) -> None:
+        """Another configuration is in force: devices that are gone are not registered any more; calls go on."""
+        now = self._clock.now()
+        for key in swap.gone:
+            for binding in self._location.of(key, now):
+                self._location.remove(binding)
+        if swap.objects > MANY_OBJECTS:
+            self._collector.settle()
 
     async def _sounds(self, data: Path) -> Sounds:
         # One folder per language, and `music`.
@@ -191,12 +212,11 @@ class Server:
         found = await self._records.prepare(ROOT / "sounds", data / "payloads", languages, CODECS)
         return Sounds({name: ReadyFile(*item) for name, item in found.items()})
 
-    def _assemble(self, snapshot: Snapshot, sounds: Sounds) -> None:
+    def _assemble(self, sounds: Sounds) -> None:
         settings, clock, journal = self._settings, self._clock, self._journal
         rng = random.Random(secrets.randbits(128))
         ids = UlidFactory(rng)
-        self._location = Location(journal)
-        configuration = Configuration(snapshot, settings.sip.public_address)
+        configuration = self._configuration
         authenticator = Authenticator(secret=secrets.token_bytes(32), clock=clock, journal=journal)
         public = settings.sip.public_address
         self._node = Node(
@@ -264,7 +284,8 @@ class Server:
         """Phones that were registered before the restart can be called at once."""
         for event in await self._records.bindings():
             binding = restored_binding(event, self._transports.restored_flow, self._clock)
-            if binding is not None:
+            tenant = self._configuration.tenant(event.tenant)
+            if binding is not None and tenant is not None and tenant.device(event.device) is not None:
                 self._location.restore(binding, self._clock.now())
 
     async def _every(self, interval_s: float, work: Callable[[], Awaitable[None]]) -> None:
@@ -351,7 +372,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return EXIT_CONFIG
     if options.data is not None:
-        settings = replace(settings, data=DataSettings(directory=options.data))
+        settings = replace(settings, data=replace(settings.data, directory=options.data))
     if options.demo:
         settings = on_loopback(settings)
     set_up_logs(settings.log.level, settings.log.format)

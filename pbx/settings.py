@@ -73,9 +73,10 @@ class MediaSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSettings:
-    """Where the server keeps everything that it writes."""
+    """Where the server keeps everything that it writes; `database_url` None: its database as well (SQLite)."""
 
     directory: Path = Path("var")
+    database_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,6 +339,13 @@ def _loopback(value: str) -> str:
     return value
 
 
+def _database_url(value: str | None) -> str | None:
+    # Says nothing of the value itself: the password is in it.
+    if value is not None and not value.startswith(("postgresql://", "postgres://")):
+        raise ValueError("is not like postgresql://user:password@host:5432/name")
+    return None if value is None else value.replace("postgres://", "postgresql://", 1)
+
+
 def _trace_size(value: int) -> int:
     if value and not 16 <= value <= 1 << 20:
         raise ValueError(f"{value} is neither 0 (no trace) nor within 16-{1 << 20}")
@@ -369,6 +377,7 @@ _CHECKS: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
     ("media", "relay_window_us"): _within(0, 5000),
     ("media", "rtp_timeout_s"): _within(0, 86400),
     ("media", "hold_timeout_s"): _within(0, 86400),
+    ("data", "database_url"): _database_url,
     ("log", "level"): _one_of("debug", "info", "warning", "error"),
     ("log", "format"): _one_of("text", "json"),
     ("records", "segment_mb"): _within(1, 1024),

@@ -15,15 +15,17 @@ import time
 from pathlib import Path
 from typing import Final
 
+from pbx.records.messages import DATABASE_VARIABLE
 from pbx.records.server import RecordsServer
 from pbx.spool import SpoolError
-from pbx.store import StoreError, open_engine
+from pbx.store import StoreAway, StoreError, open_store
 
 DATABASE: Final = "cordboard.db"
 SPOOL: Final = "spool"
 TRACE: Final = "trace"
 _LOCK_WAIT_S: Final = 30.0
 EXIT_LOCKED: Final = 75  # EX_TEMPFAIL of sysexits.h
+EXIT_AWAY: Final = 69  # EX_UNAVAILABLE
 EXIT_CONFIG: Final = 78  # EX_CONFIG
 
 
@@ -44,7 +46,7 @@ def lock(data: Path) -> int | None:
 
 async def serve(data: Path, channel: socket.socket) -> None:
     """Run the server on an open channel until `control` closes it."""
-    engine = open_engine(data / DATABASE)
+    engine = open_store(data / DATABASE, os.environ.get(DATABASE_VARIABLE) or None)
     try:
         reader, writer = await asyncio.open_unix_connection(sock=channel)
         await RecordsServer(engine, data / SPOOL, data / TRACE, reader, writer).run()
@@ -59,6 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fd", type=int, required=True)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="records %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     # Ctrl-C goes to the whole process group; this process ends when `control` closes the channel, so
     # that the last records are written.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -73,6 +76,9 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_LOCKED
     try:
         asyncio.run(serve(options.data, channel))
+    except StoreAway as error:
+        logging.error("%s; tried again", error)
+        return EXIT_AWAY
     except (StoreError, SpoolError) as error:
         logging.error("%s", error)
         return EXIT_CONFIG

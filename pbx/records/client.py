@@ -16,12 +16,9 @@ from typing import Any, Final
 import pbx
 from media.ready_file import ReadyFile
 from pbx.cdr import Cdr
-from pbx.config_error import ConfigError
-from pbx.draft import Draft
 from pbx.events import Envelope, RegistrationChanged, decode
 from pbx.records.frames import FrameError, pack_frame, read_frame
-from pbx.records.messages import Explanation, RecordsStatus, cdr_from_wire
-from pbx.snapshot import EMPTY, Snapshot
+from pbx.records.messages import DATABASE_VARIABLE, Explanation, RecordsStatus, cdr_from_wire
 
 _FIRST_BACKOFF_S: Final = 0.1
 _MAX_BACKOFF_S: Final = 5.0
@@ -41,18 +38,20 @@ class RecordsClient:
     """One records process for the data directory `data`.
 
     A request made while the process is down waits for the next one, and a request that was under way
-    when it died is asked again: all of them only read, or may be repeated.
+    when it died is asked again: all of them only read, or may be repeated. `database_url` None is SQLite in `data`.
     """
 
     def __init__(
         self,
         data: Path,
         *,
+        database_url: str | None = None,
         python: str = sys.executable,
         first_backoff_s: float = _FIRST_BACKOFF_S,
         max_backoff_s: float = _MAX_BACKOFF_S,
     ) -> None:
         self._data = data
+        self._database_url = database_url
         self._python = python
         self._first_backoff_s = first_backoff_s
         self._max_backoff_s = max_backoff_s
@@ -139,15 +138,9 @@ class RecordsClient:
         names = RecordsStatus.__slots__
         return RecordsStatus(**dict(zip(names, await self._ask("status"), strict=True)))
 
-    async def compile(self, paths: Sequence[Path | str]) -> Snapshot | list[ConfigError]:
-        """Validate and compile configuration documents: a snapshot, or everything that is wrong."""
-        rows, errors = await self._ask("compile", [str(path) for path in paths])
-        if rows is None:
-            return [ConfigError(*error) for error in errors]
-        draft = Draft(EMPTY)
-        for row in rows:
-            draft.take(row)
-        return draft.finish("").snapshot
+    async def configuration(self, name: str, *arguments: object) -> Any:
+        """A request to the configuration; `pbx.records.configuration_client` knows them. Raises RecordsError."""
+        return await self._ask("configuration", name, arguments)
 
     async def prepare(
         self, sounds: Path, out: Path, languages: Sequence[str], codecs: Sequence[str]
@@ -183,7 +176,7 @@ class RecordsClient:
                 str(theirs.fileno()),
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": _PYTHONPATH},
+                env={**os.environ, "PYTHONPATH": _PYTHONPATH, DATABASE_VARIABLE: self._database_url or ""},
             )
         except OSError:
             ours.close()

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from pbx.cdr import Cdr, LegRecord
 
+DATABASE_VARIABLE: Final = "CORDBOARD_DATA_DATABASE_URL"
+"""By this the process learns of its database: other users cannot read it, as they can a command line."""
 CALL_FIELDS: Final = tuple(field.name for field in fields(Cdr) if field.name != "legs")
 LEG_FIELDS: Final = tuple(field.name for field in fields(LegRecord))
 _call_row: Final[Callable[[Cdr], tuple[Any, ...]]] = attrgetter(*CALL_FIELDS)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Engine
 
@@ -18,7 +18,10 @@ from pbx.records.explain import explain
 from pbx.records.frames import FrameError, pack_frame, read_frame
 from pbx.records.ingest import Ingest, IngestError
 from pbx.records.messages import RecordsStatus, cdr_to_wire
-from pbx.store import CallQuery, History, HistoryReader
+from pbx.store import CallQuery, History, HistoryReader, StoreAway
+
+if TYPE_CHECKING:
+    from pbx.records.desk import Desk
 from pbx.store.search import CdrSearch, EventSearch, HistorySearch
 
 # Bindings are promised to be written within 1 s; larger batches cost less.
@@ -50,6 +53,7 @@ class RecordsServer:
         self._error: str | None = None
         self._retry_at_s = 0.0
         self._backoff_s = 0.0
+        self._desk: Desk | None = None
 
     async def run(self) -> None:
         """Serve until the channel closes; then take in the rest of the spool and return."""
@@ -72,6 +76,8 @@ class RecordsServer:
                 pass
             self._ingest.close()
             self._history.close()
+            if self._desk is not None:
+                self._desk.close()
             self._writer.close()
 
     def _pump_ended(self, pump: asyncio.Task[None]) -> None:
@@ -116,6 +122,8 @@ class RecordsServer:
             if handler is None:
                 raise LookupError(f"records process knows no request {name!r}")
             reply = [number, True, await handler(self, *arguments)]
+        except StoreAway as error:
+            reply = [number, False, str(error)]
         except Exception as error:  # a failed request is answered; it must not end the process
             _log.exception("request %s failed", name)
             reply = [number, False, f"{type(error).__name__}: {error}"]
@@ -210,10 +218,12 @@ class RecordsServer:
         )
         return list(astuple(status))
 
-    async def _compile(self, paths: list[str]) -> list[Any]:
-        from pbx.records.work import compile_documents  # heavy: only when configuration changes
+    async def _configuration(self, name: str, arguments: list[Any]) -> Any:
+        if self._desk is None:
+            from pbx.records.desk import Desk  # heavy: only where configuration is asked for
 
-        return await asyncio.to_thread(compile_documents, paths)
+            self._desk = Desk(self._engine)
+        return await self._desk.answer(name, arguments)
 
     async def _prepare(self, sounds: str, out: str, languages: list[str], codecs: list[str]) -> Any:
         from pbx.records.work import prepare_sounds
@@ -225,7 +235,7 @@ REQUESTS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
     "bindings": RecordsServer._bindings,
     "calls": RecordsServer._calls,
     "caught_up": RecordsServer._caught_up,
-    "compile": RecordsServer._compile,
+    "configuration": RecordsServer._configuration,
     "events": RecordsServer._events,
     "explain": RecordsServer._explain,
     "find_calls": RecordsServer._find_calls,

@@ -44,8 +44,9 @@ def compile_object(objects: Mapping[ObjectKey, Any], key: ObjectKey) -> Row:
     return _COMPILERS[key.kind](objects, key, objects[key])
 
 
-def inherited(tenant: TenantSettings) -> tuple[Any, ...]:
+def inherited(tenant: Any) -> tuple[Any, ...]:
     """The settings of a tenant that its compiled extensions hold as well."""
+    assert isinstance(tenant, TenantSettings)
     return tenant.ext_ring, tenant.digest_algorithms
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from pbx.config_object import Fault, ObjectKey, Objects, Step
-from pbx.schema.kind import KINDS, extension_key, references_of, tenant_key, trunk_key
+from pbx.schema.kind import KINDS, references_of, tenant_key, trunk_key
 from pbx.schema.seal import algorithms_of, user_forms
 from pbx.schema.tenant import Device, DirectoryNumber, Extension, TenantSettings
 from pbx.schema.trunk import Did, Trunk
@@ -47,6 +47,7 @@ class _Seen:
 
     def __init__(self) -> None:
         self.domains: dict[str, str] = {}
+        self.numbers: dict[tuple[str, str], ObjectKey] = {}
         self.users: dict[tuple[str, str], str] = {}
         self.sources: dict[tuple[str, int | None], str] = {}
         self.own: str | None = None
@@ -64,6 +65,7 @@ def _tenant(objects: Objects, seen: _Seen, key: ObjectKey, tenant: TenantSetting
 
 def _extension(objects: Objects, seen: _Seen, key: ObjectKey, extension: Extension) -> Iterator[Fault]:
     tenant: TenantSettings | None = objects.get(tenant_key(key.tenant))
+    yield from _one_number(seen, key)
     for position, device in enumerate(extension.devices):
         name = device.username or extension.number
         forms = user_forms(key.tenant, extension, device)
@@ -107,10 +109,15 @@ def _secret(
             )
 
 
+def _one_number(seen: _Seen, key: ObjectKey) -> Iterator[Fault]:
+    """Extensions and other numbers of a tenant share one space."""
+    holder = seen.numbers.setdefault((key.tenant, key.key), key)
+    if holder is not key:
+        yield _twice(key, ("number",), f"{key.key} belongs to {holder.kind} {holder.key} already", "each once")
+
+
 def _number(objects: Objects, seen: _Seen, key: ObjectKey, entry: DirectoryNumber) -> Iterator[Fault]:
-    if extension_key(key.tenant, entry.number) in objects:
-        held = f"{entry.number} belongs to extension {entry.number} already"
-        yield _twice(key, ("number",), held, "each once")
+    yield from _one_number(seen, key)
     yield from _reach(objects, key, key.tenant, entry)
 
 

@@ -73,17 +73,21 @@ def join(path: str, step: str | int) -> str:
 
 def read_tree(path: Path) -> Node:
     """The tree of a YAML file. Raises TreeError for anything that cannot be one."""
+    return parse_tree(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of a file. Raises TreeError where it cannot be read, is too large or is not UTF-8."""
     name = str(path)
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise TreeError(ConfigError(name, 0, "", f"file of {size} bytes is over the limit of {MAX_BYTES}"))
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise TreeError(ConfigError(name, 0, "", f"cannot be read: {error.strerror or error}")) from error
     except UnicodeDecodeError as error:
         raise TreeError(ConfigError(name, 0, "", f"is not UTF-8 text (byte {error.start})")) from error
-    return parse_tree(text, name)
 
 
 def parse_tree(text: str, name: str) -> Node:

@@ -11,11 +11,8 @@ from random import Random
 import pytest
 
 from media.ready_file import ReadyFile
-from pbx.config_error import ConfigError
 from pbx.events import CallCreated, LegStarted
 from pbx.records.client import RecordsClient, RecordsError
-from pbx.schema.compile import compile_objects
-from pbx.schema.loading import load_documents
 from pbx.spool import SpoolWriter
 from pbx.trace.block import pack_block
 from pbx.trace.ring import TraceRing
@@ -133,23 +130,6 @@ def test_stop_takes_in_the_rest_of_the_spool(tmp_path: Path) -> None:
         assert (await second.status()).seq == 1
         assert await second.bindings() == [registration(1, "added", 2**62)]
         await second.stop()
-
-    asyncio.run(scenario())
-
-
-def test_documents_are_compiled_and_errors_come_back(tmp_path: Path) -> None:
-    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
-    good.write_text("tenants:\n- {key: acme, domain: acme.example, extensions: [{number: 11}]}\n")
-    bad.write_text("tenants:\n- {key: acme}\n")
-
-    async def scenario() -> None:
-        client = RecordsClient(tmp_path)
-        await client.start()
-        parsed, _ = load_documents([good])
-        assert parsed is not None
-        assert await client.compile([good]) == compile_objects(parsed.objects)
-        assert await client.compile([bad]) == [ConfigError(str(bad), 2, "tenants[0].domain", "is required")]
-        await client.stop()
 
     asyncio.run(scenario())
 

@@ -1,0 +1,213 @@
+"""Configuration client: how `control` reads and changes the configuration, and how changes come into force there.
+
+Every change goes to `records`, which checks and stores it; what it compiles to comes back in slices between which the
+loop is free, and is then swapped in at once. Who awaits a change may count on it with the next call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pbx.config_error import ConfigError
+from pbx.config_object import (
+    Deletion,
+    ObjectKey,
+    Outcome,
+    Page,
+    StoredObject,
+    Upsert,
+    Version,
+    outcome_of,
+    record_of,
+    row_of,
+)
+from pbx.configuration import Configuration
+from pbx.draft import Swap
+from pbx.records.client import RecordsClient
+
+SLICE = 50
+"""Objects that are taken between two turns of the loop: about a millisecond."""
+_log = logging.getLogger(__name__)
+
+
+class QueryError(ValueError):
+    """A query that cannot be answered, or a version that cannot be restored; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """A condition on a field of an object (`key`, `owner`, ...) or a path in its body (`dest.type`).
+
+    `op` is `is`, `contains` (in any case) or `begins`; `value` is text.
+    """
+
+    field: str
+    op: str = "is"
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of documents: `errors` with file and line (nothing was changed), or the outcome.
+
+    `skipped` are files that were applied before with this content.
+    """
+
+    outcome: Outcome
+    errors: tuple[ConfigError, ...]
+    skipped: tuple[str, ...]
+
+
+class ConfigurationClient:
+    """Each request raises RecordsError where `records` cannot do it, for want of its database in particular.
+
+    `swapped` is told of every swap. Changes are made one after the other.
+    """
+
+    def __init__(
+        self, records: RecordsClient, configuration: Configuration, swapped: Callable[[Swap], None] = lambda swap: None
+    ) -> None:
+        self._records = records
+        self._configuration = configuration
+        self._swapped = swapped
+        self._turn = asyncio.Lock()
+        self.version = 0
+        """The version in force here."""
+
+    async def load(self) -> None:
+        """Take over everything that is stored and not in force here yet."""
+        async with self._turn:
+            await self._catch_up()
+
+    async def get(self, kind: str, tenant: str, key: str) -> StoredObject | None:
+        """An object; None where there is none. `tenant` is "" for kinds whose keys stand alone."""
+        row = await self._records.configuration("get", [kind, tenant, key])
+        return None if row is None else record_of(StoredObject, row)
+
+    async def list(
+        self,
+        kind: str,
+        tenant: str | None = None,
+        *,
+        filters: Sequence[Filter] = (),
+        cursor: str | None = None,
+        limit: int = 100,
+        sort: str = "key",
+    ) -> Page:
+        """Objects of a kind that belong to a tenant (None: all). `sort` is a field, `-` in front turns it round.
+
+        Raises QueryError.
+        """
+        found = await self._records.configuration(
+            "list", [kind, tenant, sort, cursor, limit], [row_of(one) for one in filters]
+        )
+        if len(found) == 1:
+            raise QueryError(found[0])
+        rows, following, total = found
+        return Page(objects=tuple(record_of(StoredObject, row) for row in rows), cursor=following, total=total)
+
+    async def where_used(self, kind: str, tenant: str, key: str) -> tuple[ObjectKey, ...]:
+        """Who refers to an object."""
+        found = await self._records.configuration("where_used", [kind, tenant, key])
+        return tuple(ObjectKey(*one) for one in found)
+
+    async def versions(self, limit: int = 50) -> tuple[Version, ...]:
+        """The history, newest first."""
+        return tuple(record_of(Version, row) for row in await self._records.configuration("versions", limit))
+
+    async def change(
+        self,
+        upserts: Sequence[Upsert] = (),
+        deletes: Sequence[Deletion] = (),
+        *,
+        by: str,
+        summary: str | None = None,
+        dry_run: bool = False,
+    ) -> Outcome:
+        """All of it or nothing; the outcome says what is wrong, or what changed and is in force now."""
+        wishes = [row_of(one) for one in upserts], [row_of(one) for one in deletes]
+        async with self._turn:
+            row = await self._records.configuration("change", *wishes, _author(by, summary), dry_run)
+            return await self._in_force(outcome_of(row), dry_run)
+
+    async def apply(
+        self, texts: Sequence[tuple[str, str]], *, by: str, prune: bool = False, dry_run: bool = False
+    ) -> Applied:
+        """Make what documents `(name, text)` name what they say; `prune` deletes what they do not name."""
+        async with self._turn:
+            found = await self._records.configuration("apply", list(texts), _author(by, None), prune, dry_run)
+            return await self._applied(*found, dry_run=dry_run)
+
+    async def apply_files(self, paths: Sequence[str], *, by: str) -> Applied:
+        """Apply those files that were not applied before with the content that they have."""
+        async with self._turn:
+            found = await self._records.configuration("apply_files", list(paths), _author(by, None))
+            return await self._applied(*found, dry_run=False)
+
+    async def restore(self, number: int, *, by: str, dry_run: bool = False) -> Outcome:
+        """Make a new version that says what version `number` said; tokens stay as they are. Raises QueryError."""
+        author = _author(by, f"version {number} restored")
+        async with self._turn:
+            found = await self._records.configuration("restore", number, author, dry_run)
+            if isinstance(found, str):
+                raise QueryError(found)
+            return await self._in_force(outcome_of(found), dry_run)
+
+    async def export(self, tenant: str | None = None) -> bytes:
+        """The configuration as a YAML document, UTF-8. Raises QueryError for a tenant that is not there."""
+        found = await self._records.configuration("export", tenant)
+        if found is None:
+            raise QueryError(f"there is no tenant {tenant}")
+        return bytes(found)
+
+    async def _applied(
+        self,
+        outcome: Sequence[object],
+        errors: Sequence[tuple[str, int, str, str, str | None]],
+        skipped: Sequence[str],
+        *,
+        dry_run: bool,
+    ) -> Applied:
+        return Applied(
+            outcome=await self._in_force(outcome_of(outcome), dry_run),
+            errors=tuple(ConfigError(*one) for one in errors),
+            skipped=tuple(skipped),
+        )
+
+    async def _in_force(self, outcome: Outcome, dry_run: bool) -> Outcome:
+        if not dry_run and outcome.version != self.version:
+            await self._catch_up()
+        return outcome
+
+    async def _catch_up(self) -> None:
+        """Fetch what changed since our version, slice by slice, and swap it in when all is there."""
+        while not await self._fetch():
+            _log.warning("the configuration changed while it was being fetched; fetched again")
+
+    async def _fetch(self) -> bool:
+        """False where a newer version came in between."""
+        draft = self._configuration.draft()
+        offset, version = 0, None
+        while True:
+            found, total, rows = await self._records.configuration("compiled", self.version, offset, SLICE)
+            if version not in (None, found):
+                return False
+            version = found
+            for row in rows:
+                draft.take(row)
+            offset += len(rows)
+            if offset >= total:
+                break
+        swap = draft.finish(str(version))
+        self._configuration.swap(swap)
+        self.version = int(version or 0)
+        self._swapped(swap)
+        return True
+
+
+def _author(by: str, summary: str | None) -> list[str | None]:
+    return [by, secrets.token_hex(12), summary]

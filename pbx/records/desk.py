@@ -1,0 +1,134 @@
+"""Desk: what `control` may ask of the configuration; everything happens in one thread, one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Engine
+
+from pbx.config_object import Deletion, ObjectKey, Upsert, outcome_row, record_of, row_of
+from pbx.records.configurator import Author, Configurator
+from pbx.records.documents import Applied, apply_files, apply_texts
+from pbx.records.listing import Filter, ListingError, Query, page_of
+from pbx.schema.export import export
+from pbx.schema.loading import Text
+from pbx.schema.references import users_of
+from pbx.store.configuration import ConfigurationStore
+from pbx.ulid import UlidFactory
+
+Row = Sequence[Any]
+
+
+class Desk:
+    """Answers by name; arguments and answers are plain data."""
+
+    def __init__(self, engine: Engine) -> None:
+        ids = UlidFactory(random.Random(secrets.randbits(128)))
+        self._configurator = Configurator(lambda: ConfigurationStore(engine), _now_ms, lambda: ids.new(_now_ms()))
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="configuration")
+
+    async def answer(self, name: str, arguments: Sequence[Any]) -> Any:
+        """The answer to a request. Raises StoreAway without the database, ValueError for a query that is none."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: _REQUESTS[name](self._configurator, *arguments))
+
+    def close(self) -> None:
+        """Finish what is under way."""
+        self._thread.submit(self._configurator.close)
+        self._thread.shutdown()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _compiled(configurator: Configurator, since: int, offset: int, limit: int) -> list[Any]:
+    return list(configurator.compiled(since, offset, limit))
+
+
+def _get(configurator: Configurator, key: Row) -> list[Any] | None:
+    found = configurator.state.stored(ObjectKey(*key))
+    return None if found is None else row_of(found)
+
+
+def _list(configurator: Configurator, query: Row, filters: Sequence[Row]) -> list[Any]:
+    kind, owner, sort, cursor, limit = query
+    wanted = Query(
+        kind=kind,
+        owner=owner,
+        sort=sort,
+        cursor=cursor,
+        limit=limit,
+        filters=[record_of(Filter, one) for one in filters],
+    )
+    try:
+        page = page_of(configurator.state, wanted)
+    except ListingError as error:
+        return [str(error)]
+    return [[row_of(one) for one in page.objects], page.cursor, page.total]
+
+
+def _change(
+    configurator: Configurator, upserts: Sequence[Row], deletes: Sequence[Row], author: Row, dry_run: bool
+) -> list[Any]:
+    plan = configurator.plan([record_of(Upsert, one) for one in upserts], [record_of(Deletion, one) for one in deletes])
+    return outcome_row(configurator.change(plan, record_of(Author, author), dry_run=dry_run))
+
+
+def _apply(configurator: Configurator, texts: Sequence[Row], author: Row, prune: bool, dry_run: bool) -> list[Any]:
+    documents = [Text(name, content) for name, content in texts]
+    return _applied(apply_texts(configurator, documents, record_of(Author, author), prune=prune, dry_run=dry_run))
+
+
+def _apply_files(configurator: Configurator, paths: Sequence[str], author: Row) -> list[Any]:
+    return _applied(apply_files(configurator, [Path(one) for one in paths], record_of(Author, author)))
+
+
+def _applied(applied: Applied) -> list[Any]:
+    errors = [[one.file, one.line, one.field, one.message, one.allowed] for one in applied.errors]
+    return [outcome_row(applied.outcome), errors, list(applied.skipped)]
+
+
+def _restore(configurator: Configurator, number: int, author: Row, dry_run: bool) -> list[Any] | str:
+    try:
+        plan = configurator.rollback_plan(number)
+    except LookupError as error:
+        return str(error)
+    return outcome_row(configurator.change(plan, record_of(Author, author), dry_run=dry_run))
+
+
+def _export(configurator: Configurator, tenant: str | None) -> bytes | None:
+    objects = configurator.state.objects
+    if tenant is not None and ObjectKey("tenant", "", tenant) not in objects:
+        return None
+    return export(objects, tenant).encode()
+
+
+def _versions(configurator: Configurator, limit: int) -> list[Any]:
+    return [row_of(one) for one in configurator.versions(limit)]
+
+
+def _where_used(configurator: Configurator, key: Row) -> list[Any]:
+    target = ObjectKey(*key)
+    return [list(one) for one in users_of(configurator.state.objects, {target}).get(target, [])]
+
+
+_REQUESTS: Final[dict[str, Callable[..., Any]]] = {
+    "apply": _apply,
+    "apply_files": _apply_files,
+    "change": _change,
+    "compiled": _compiled,
+    "export": _export,
+    "get": _get,
+    "list": _list,
+    "restore": _restore,
+    "versions": _versions,
+    "where_used": _where_used,
+}
