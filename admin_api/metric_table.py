@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Literal
 
 from admin_api.running import Running
@@ -173,6 +173,24 @@ METRICS: Final = (
         kind="counter",
         help="Datagrams that the kernel dropped because the server did not fetch them in time.",
         read=_one(kernel_drops),
+    ),
+    Metric(
+        name="cordboard_sip_connections",
+        kind="gauge",
+        help="TCP and TLS connections that are open.",
+        read=_one(lambda running: running.transports.connections),
+    ),
+    Metric(
+        name="cordboard_sip_connection_events_total",
+        kind="counter",
+        help="What happened to connections: accepted, connected, refused (over a limit), or why they failed or ended.",
+        labels=("event",),
+        read=_each(
+            lambda running: [
+                ((one.name,), getattr(running.transports.counters, one.name))
+                for one in fields(running.transports.counters)
+            ]
+        ),
     ),
     Metric(
         name="cordboard_faults_total",
