@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+from functools import partial
 
-from admin_api.calls import hang_up_call, list_calls, show_call, trace_call
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from admin_api.body import MOST_BYTES
+from admin_api.docs_page import show_docs
+from admin_api.endpoint import BASE
+from admin_api.endpoints import ENDPOINTS
+from admin_api.gate import bearers, frame, methods
 from admin_api.health import alive, ready
 from admin_api.metrics import show_metrics
+from admin_api.openapi import show_openapi
 from admin_api.peer import local_people
-from admin_api.problem import problems
-from admin_api.registrations import list_registrations
+from admin_api.problem import Handler, problems
 from admin_api.running import RUNNING, Running
-from admin_api.status import show_status
+from admin_api.serving import served
+from admin_api.state import STATE, ApiState
 
-OPEN = {"/healthz": alive, "/readyz": ready, "/metrics": show_metrics}
-"""What is served without a token, on loopback only."""
+PLAIN: dict[str, Handler] = {
+    "/healthz": alive,
+    "/readyz": ready,
+    "/metrics": show_metrics,
+    "/docs": show_docs,
+    f"{BASE}/openapi.json": show_openapi,
+}
+"""What is served beside the resources."""
 
 
-def open_app(running: Running) -> web.Application:
-    """Health and metrics, for the TCP port."""
-    app = web.Application(middlewares=[problems])
-    app[RUNNING] = running
-    for path, handler in OPEN.items():
+def open_app(running: Running, state: ApiState) -> web.Application:
+    """Everything, for the TCP port: a token says who asks."""
+    return _app(running, state, bearers)
+
+
+def control_app(running: Running, state: ApiState) -> web.Application:
+    """Everything, for the control socket: who may connect to it is the platform."""
+    return _app(running, state, local_people)
+
+
+def _app(running: Running, state: ApiState, who: Middleware) -> web.Application:
+    app = web.Application(middlewares=[frame, problems, methods, who], client_max_size=MOST_BYTES)
+    app[RUNNING], app[STATE] = running, state
+    for path, handler in PLAIN.items():
         app.router.add_get(path, handler)
-    return app
-
-
-def control_app(running: Running) -> web.Application:
-    """Everything, for the control socket."""
-    app = web.Application(middlewares=[problems, local_people])
-    app[RUNNING] = running
-    for path, handler in OPEN.items():
-        app.router.add_get(path, handler)
-    app.router.add_get("/api/v1/status", show_status)
-    app.router.add_get("/api/v1/calls", list_calls)
-    app.router.add_get("/api/v1/calls/{call}", show_call)
-    app.router.add_get("/api/v1/calls/{call}/trace", trace_call)
-    app.router.add_post("/api/v1/calls/{call}/hangup", hang_up_call)
-    app.router.add_get("/api/v1/registrations", list_registrations)
+    for endpoint in ENDPOINTS:
+        # A GET is served as HEAD too.
+        add = app.router.add_get if endpoint.method == "GET" else partial(app.router.add_route, endpoint.method)
+        add(BASE + endpoint.path, served(endpoint))
     return app

@@ -10,11 +10,10 @@ from http import HTTPStatus
 from aiohttp import web
 
 from admin_api.call_view import Json, ended_call, ended_detail, live_call, live_detail
-from admin_api.finder import find_call, session_of
-from admin_api.peer import uid_of
+from admin_api.finder import find_call, find_own_call, session_of
 from admin_api.problem import Problem
-from admin_api.query import limit, one_of
-from admin_api.running import RECORDS_S, RUNNING, Running, no_records
+from admin_api.running import RUNNING, Running, asked
+from admin_api.serving import author_of, query_of
 from pbx.inbox import HangUpOrder
 from pbx.reasons import Reason
 
@@ -28,27 +27,32 @@ def _now_ms(running: Running) -> int:
 
 async def list_calls(request: web.Request) -> web.Response:
     """GET /calls: live calls, or with `state=ended` those that are over; the newest first."""
-    running, most = request.app[RUNNING], limit(request)
-    tenant = request.query.get("tenant")
-    if one_of(request, "state", "live", "ended") == "live":
-        chosen = (one.call for one in running.sessions() if tenant in (None, one.call.tenant))
-        calls = nlargest(most, chosen, key=lambda call: call.id)
-        now_ms = _now_ms(running)
+    running, query = request.app[RUNNING], query_of(request)
+    most, cursor = query["limit"], query["cursor"]
+    tenant = request.match_info.get("tenant", query.get("tenant"))
+    if query["state"] == "live":
+        chosen = [one.call for one in running.sessions() if tenant in (None, one.call.tenant)]
+        calls = nlargest(most, (one for one in chosen if cursor is None or one.id < cursor), key=lambda call: call.id)
+        now_ms, total = _now_ms(running), len(chosen)
         rows = [live_call(call, now_ms) for call in calls]
     else:
-        try:
-            async with asyncio.timeout(RECORDS_S):
-                cdrs = await running.records.calls(most, tenant=tenant, before=request.query.get("before"))
-        except TimeoutError:
-            raise no_records() from None
-        rows = [ended_call(cdr) for cdr in cdrs]
-    return web.json_response({"calls": rows, "live": len(running.node.sessions)})
+        cdrs = await asked(running.records.calls(most, tenant=tenant, before=cursor))
+        rows, total = [ended_call(cdr) for cdr in cdrs], None
+    following = rows[-1]["id"] if len(rows) == most else None
+    return web.json_response({"items": rows, "next": following, "total": total})
 
 
 async def show_call(request: web.Request) -> web.Response:
     """GET /calls/{call}: one call, with the verdict on the media of each leg."""
     running = request.app[RUNNING]
-    return web.json_response(await _detail(running, await find_call(running, request.match_info["call"])))
+    return web.json_response(await _detail(running, await _found(request)))
+
+
+async def _found(request: web.Request) -> str:
+    """The id of the call that the path names, of the tenant that it names."""
+    running, text = request.app[RUNNING], request.match_info["call"]
+    tenant = request.match_info.get("tenant")
+    return await (find_call(running, text) if tenant is None else find_own_call(running, text, tenant))
 
 
 async def _detail(running: Running, call: str) -> Json:
@@ -58,11 +62,7 @@ async def _detail(running: Running, call: str) -> Json:
         stats = await running.media.look(ports, LOOK_S)
         if session.call.legs:  # it may have ended meanwhile
             return live_detail(session.call, _now_ms(running), stats)
-    try:
-        async with asyncio.timeout(RECORDS_S):
-            events = await running.records.events(call)
-    except TimeoutError:
-        raise no_records() from None
+    events = await asked(running.records.events(call))
     if not events:
         raise Problem(HTTPStatus.NOT_FOUND, f"nothing is known of call {call}")
     return ended_detail(call, events)
@@ -70,16 +70,11 @@ async def _detail(running: Running, call: str) -> Json:
 
 async def trace_call(request: web.Request) -> web.Response:
     """GET /calls/{call}/trace: the ladder of a call; with `messages=true` its messages too."""
-    running = request.app[RUNNING]
-    messages = one_of(request, "messages", "false", "true") == "true"
-    call = await find_call(running, request.match_info["call"])
+    running, messages = request.app[RUNNING], query_of(request)["messages"]
+    call = await _found(request)
     if running.tracer is not None:
         await running.tracer.flush()
-    try:
-        async with asyncio.timeout(RECORDS_S):
-            found = await running.records.explain(call, messages=messages)
-    except TimeoutError:
-        raise no_records() from None
+    found = await asked(running.records.explain(call, messages=messages))
     if found is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"nothing is known of call {call}")
     return web.json_response(
@@ -95,12 +90,12 @@ async def trace_call(request: web.Request) -> web.Response:
 async def hang_up_call(request: web.Request) -> web.Response:
     """POST /calls/{call}/hangup: end a call; 200 when it is over, 202 while it still ends, 409 when it was over."""
     running = request.app[RUNNING]
-    call = await find_call(running, request.match_info["call"])
+    call = await _found(request)
     session = session_of(running, call)
     if session is None:
         raise Problem(HTTPStatus.CONFLICT, f"call {call} is over already")
     task = running.node.sessions[session]
-    session.log.info("ended by an administrator", uid=uid_of(request))
+    session.log.info("ended by an administrator", by=author_of(request))
     session.post(HangUpOrder(Reason.SUPERVISOR_RELEASE))
     done, _ = await asyncio.wait([task], timeout=HANGUP_S)
     return web.json_response(

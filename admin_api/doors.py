@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
+import ssl
 import stat
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from aiohttp import web
 
 from admin_api.app import control_app, open_app
 from admin_api.running import Running
+from admin_api.state import ApiState
+from pbx.settings import HttpSettings
 from sip.flow import Address, print_address
 
 CONTROL_SOCKET = "control.sock"
@@ -33,26 +37,40 @@ class Doors:
     async def open(self) -> None:
         """Open both. A port that is taken is told and nothing more: calls do not need metrics."""
         settings = self._running.settings
-        await self._serve(control_app(self._running), self._control)
+        state = ApiState(
+            choose=secrets.choice,
+            requests_per_minute=settings.http.requests_per_minute,
+            open_metrics=settings.http.on_loopback,
+        )
+        await self._serve(control_app(self._running, state), self._control)
         if not settings.http.enabled:
+            return
+        try:
+            tls = None if settings.http.tls_certificate is None else tls_context(settings.http)
+        except (OSError, ssl.SSLError) as error:
+            self._log.error(
+                "no HTTP: http.tls_certificate or http.tls_key cannot be used",
+                file=str(settings.http.tls_certificate),
+                why=str(error),
+            )
             return
         try:
             bound = tcp_socket((settings.http.listen, settings.http.port))
         except OSError as error:
             self._log.error(
-                "no health and no metrics by HTTP; set http.port, or http.enabled = false",
+                "no API, no health and no metrics by HTTP; set http.port, or http.enabled = false",
                 address=print_address((settings.http.listen, settings.http.port)),
                 why=error.strerror,
             )
             return
         self.http = bound.getsockname()[:2]
-        await self._serve(open_app(self._running), bound)
+        await self._serve(open_app(self._running, state), bound, tls)
 
-    async def _serve(self, app: web.Application, bound: socket.socket) -> None:
+    async def _serve(self, app: web.Application, bound: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE_S)
         await runner.setup()
         self._runners.append(runner)
-        await web.SockSite(runner, bound).start()
+        await web.SockSite(runner, bound, ssl_context=tls).start()
 
     async def close(self) -> None:
         """Close both, and take the control socket away."""
@@ -85,6 +103,15 @@ def control_socket(directory: Path) -> socket.socket:
     finally:
         os.close(folder)
     return made
+
+
+def tls_context(http: HttpSettings) -> ssl.SSLContext:
+    """TLS 1.2 or later with the certificate of the settings. Raises OSError, ssl.SSLError."""
+    assert http.tls_certificate is not None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(http.tls_certificate, http.tls_key)
+    return context
 
 
 def tcp_socket(address: Address) -> socket.socket:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from http import HTTPStatus
 
 from admin_api.problem import Problem
-from admin_api.running import RECORDS_S, Running, no_records
+from admin_api.running import Running, asked
+from pbx.events import CallCreated
 from pbx.session import Session
 
 LAST = "last"
+ID_LETTERS = 26
 _LETTERS = frozenset("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 
 
@@ -39,11 +40,23 @@ async def find_call(running: Running, text: str) -> str:
 
 
 async def _recorded(running: Running, prefix: str) -> list[str]:
-    try:
-        async with asyncio.timeout(RECORDS_S):
-            return await running.records.find_calls(prefix, 3)
-    except TimeoutError:
-        raise no_records() from None
+    return await asked(running.records.find_calls(prefix, 3))
+
+
+async def find_own_call(running: Running, text: str, tenant: str) -> str:
+    """The same for a tenant, by the whole id alone: nothing is said of the calls of others.
+
+    Raises Problem: 404 where the tenant has no such call, 503 where the records cannot be asked.
+    """
+    call = text.upper()
+    session = session_of(running, call) if len(call) == ID_LETTERS and _LETTERS.issuperset(call) else None
+    owner = None if session is None else session.call.tenant
+    if session is None and len(call) == ID_LETTERS and _LETTERS.issuperset(call):
+        events = await asked(running.records.events(call))
+        owner = next((one.event.tenant for one in events if isinstance(one.event, CallCreated)), None)
+    if owner != tenant:
+        raise Problem(HTTPStatus.NOT_FOUND, f"there is no call {text[:40]!r}")
+    return call
 
 
 def session_of(running: Running, call: str) -> Session | None:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from admin_api.identity import Identity, set_identity
 from admin_api.problem import Handler, Problem
 
 _CREDENTIALS = struct.Struct("3i")
@@ -30,4 +31,5 @@ async def local_people(request: web.Request, handler: Handler) -> web.StreamResp
     uid = uid_of(request)
     if uid not in (0, os.geteuid()):
         raise Problem(HTTPStatus.FORBIDDEN, f"user {uid} is neither root nor the user that the server runs as")
+    set_identity(request, Identity(name=f"uid {uid}"))
     return await handler(request)

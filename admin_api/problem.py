@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -12,20 +15,59 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CONTENT_TYPE = "application/problem+json"
 
 
-class Problem(Exception):
-    """A request cannot be served; `detail` says what is wrong and what to do."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldError:
+    """What is wrong with one field: its path (`devices[0].username`), the fault, what is allowed there."""
 
-    def __init__(self, status: HTTPStatus, detail: str) -> None:
+    field: str
+    message: str
+    allowed: str | None = None
+
+
+class Problem(Exception):
+    """A request cannot be served; `detail` says what is wrong and what to do.
+
+    `errors` name the fields at fault, `extra` are further members of the document, `headers` go with the answer.
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        extra: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.errors = tuple(errors)
+        self.extra = dict(extra or {})
+        self.headers = dict(headers or {})
+
+    def document(self) -> dict[str, Any]:
+        """The document; `title` is the phrase of the status (RFC 9457 §4.2.1, about:blank)."""
+        found: dict[str, Any] = {
+            "type": "about:blank",
+            "title": self.status.phrase,
+            "status": int(self.status),
+            "detail": self.detail,
+        }
+        if self.errors:
+            found["errors"] = [
+                {"field": one.field, "message": one.message, "allowed": one.allowed} for one in self.errors
+            ]
+        return found | self.extra
 
     def response(self) -> web.Response:
-        """The document; `title` is the phrase of the status (RFC 9457 §4.2.1, about:blank)."""
-        return web.json_response(
-            {"type": "about:blank", "title": self.status.phrase, "status": int(self.status), "detail": self.detail},
+        """The document as an answer."""
+        return web.Response(
+            # What a peer sent may hold half a surrogate pair: escaped, it can always be written.
+            text=json.dumps(self.document()),
             status=int(self.status),
             content_type=CONTENT_TYPE,
+            headers=self.headers,
         )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
 
 from admin_api.problem import Problem
+from pbx.records.client import RecordsError
+from pbx.records.configuration_client import QueryError
 from pbx.session import Session
 
 if TYPE_CHECKING:
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from pbx.trace.tracer import Tracer
     from sip.transport import Transports
 
+T = TypeVar("T")
 RECORDS_S = 5.0
+CHANGE_S = 30.0
 """How long an answer of the records process is waited for."""
 
 
@@ -70,6 +74,19 @@ class Running:
                 return await self.records.status()
         except TimeoutError:
             return None
+
+
+async def asked(question: Awaitable[T], timeout_s: float = RECORDS_S) -> T:
+    """The answer of the records process. Raises Problem (503) where there is none in time, or it is an excuse."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await question
+    except TimeoutError:
+        raise no_records() from None
+    except QueryError as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, str(error)) from None
+    except RecordsError as error:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "5"}) from None
 
 
 RUNNING: web.AppKey[Running] = web.AppKey("running")

@@ -7,11 +7,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from cli.apply import apply, diff
 from cli.calls import calls
 from cli.check import check
+from cli.export import export
 from cli.hangup import hangup
+from cli.history import history, restore
 from cli.registrations import registrations
 from cli.status import status
+from cli.token import token
 from cli.trace import trace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +25,15 @@ USAGE = """usage: cordboard COMMAND ...
   serve [--config cordboard.toml] [--data DIR] [--apply FILE ...] [--demo]
                      run the server
   check FILE ...     validate configuration documents without a server
+  diff FILE ... [--prune]
+                     what `apply` would change, field by field
+  apply FILE ... [--prune] [--dry-run]
+                     make what the files name what they say; --prune deletes what they do not name
+  export [--tenant KEY]
+                     the configuration as a document
+  history            versions of the configuration
+  restore VERSION [--dry-run]
+                     bring an earlier version back
 
   status             how the running server does
   calls [--ended]    the calls of this moment, or those that are over
@@ -28,9 +41,11 @@ USAGE = """usage: cordboard COMMAND ...
                      a call's SIP ladder, the server's decisions, the verdict on its media
   registrations      which phones are registered, and from where
   hangup CALL        end a call
+  token create|list|revoke ...
+                     keys to the HTTP API
 
-CALL is the id of a call, the beginning of one, or `last`. The last five take --data DIR and --json. They end with
-0 (done), 1 (not found, refused), 2 (wrong usage) or 69 (no server runs).
+CALL is the id of a call, the beginning of one, or `last`. All but `serve` and `check` take --data DIR and
+--json. They end with 0 (done), 1 (not found, refused), 2 (wrong usage) or 69 (no server runs).
 """
 
 
@@ -52,11 +67,17 @@ def check_files(arguments: list[str]) -> int:
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "serve": serve,
     "check": check_files,
+    "diff": diff,
+    "apply": apply,
+    "export": export,
+    "history": history,
+    "restore": restore,
     "status": status,
     "calls": calls,
     "trace": trace,
     "registrations": registrations,
     "hangup": hangup,
+    "token": token,
 }
 
 

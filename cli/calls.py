@@ -23,9 +23,9 @@ def calls(arguments: list[str]) -> int:
 
 
 def _live(found: Json) -> str:
-    rows = found["calls"]
+    rows = found["items"]
     if not rows:
-        return "no calls" if not found["live"] else f"no such calls (of {found['live']})"
+        return "no calls"
     text = table(
         ("call", "tenant", "from", "to", "state", "for", "legs"),
         [
@@ -41,8 +41,8 @@ def _live(found: Json) -> str:
             for row in rows
         ],
     )
-    more = found["live"] - len(rows)
-    return text if more <= 0 else f"{text}\n... of {found['live']} calls"
+    more = found["total"] - len(rows)
+    return text if more <= 0 else f"{text}\n... of {found['total']} calls"
 
 
 def _leg(leg: Json) -> str:
@@ -52,7 +52,7 @@ def _leg(leg: Json) -> str:
 
 
 def _ended(found: Json) -> str:
-    rows = found["calls"]
+    rows = found["items"]
     if not rows:
         return "no call has ended yet"
     return table(

@@ -24,7 +24,7 @@ def registrations(arguments: list[str]) -> int:
 
 
 def _rows(found: Json) -> str:
-    rows = found["registrations"]
+    rows = found["items"]
     if not rows:
         return "no phone is registered" if not found["total"] else f"none of these (of {found['total']})"
     text = table(

@@ -96,11 +96,24 @@ class RecordsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings:
-    """Where health and metrics are served; port 0 takes any free one. The API is on the control socket."""
+    """Where the API, health and metrics are served; port 0 takes any free one.
+
+    Off loopback it takes `tls_certificate` (PEM, with `tls_key` where the key is another file), or `behind_proxy`: a
+    proxy in front speaks TLS, and says in X-Forwarded-For who asks. `requests_per_minute` per token, 0: no limit.
+    """
 
     enabled: bool = True
     listen: str = "127.0.0.1"
     port: int = 8080
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    behind_proxy: bool = False
+    requests_per_minute: int = 600
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether nobody but this machine can connect, and no proxy lets others in."""
+        return ip_address(self.listen).is_loopback and not self.behind_proxy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +178,14 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     if values["tls"] and settings.tls.certificate is None:
         key = next(iter(values["tls"]))
         raise SettingsError(f"{places['tls', key]}: is of no use without tls.certificate")
+    http = settings.http
+    if http.tls_key is not None and http.tls_certificate is None:
+        raise SettingsError(f"{places['http', 'tls_key']}: is of no use without http.tls_certificate")
+    if not ip_address(http.listen).is_loopback and http.tls_certificate is None and not http.behind_proxy:
+        raise SettingsError(
+            f"{places['http', 'listen']}: {http.listen!r} is not a loopback address: tokens would travel in clear; "
+            "set http.tls_certificate, or http.behind_proxy = true where a proxy speaks TLS"
+        )
     if settings.media.port_min + 1 > settings.media.port_max:
         place = places.get(("media", "port_min")) or places[("media", "port_max")]
         raise SettingsError(f"{place}: port_min is not below port_max ({settings.media.port_max})")
@@ -329,16 +350,6 @@ def _address(value: str | None) -> str | None:
     return value
 
 
-def _loopback(value: str) -> str:
-    _address(value)
-    if not ip_address(value).is_loopback:
-        raise ValueError(
-            f"{value!r} is not a loopback address (allowed: 127.0.0.1, ::1): metrics would be open to everybody; "
-            "let a proxy on this machine pass them on"
-        )
-    return value
-
-
 def _database_url(value: str | None) -> str | None:
     # Says nothing of the value itself: the password is in it.
     if value is not None and not value.startswith(("postgresql://", "postgres://")):
@@ -381,7 +392,8 @@ _CHECKS: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
     ("log", "level"): _one_of("debug", "info", "warning", "error"),
     ("log", "format"): _one_of("text", "json"),
     ("records", "segment_mb"): _within(1, 1024),
-    ("http", "listen"): _loopback,
+    ("http", "listen"): _address,
+    ("http", "requests_per_minute"): _within(0, 1_000_000),
     ("http", "port"): _within(0, 65535),
     ("trace", "size_mb"): _trace_size,
 }

@@ -14,11 +14,13 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from admin_api.calls import hang_up_call, list_calls, show_call, trace_call
+from admin_api.endpoints import ENDPOINTS
 from admin_api.health import alive, ready
 from admin_api.metrics import show_metrics
 from admin_api.problem import problems
 from admin_api.registrations import list_registrations
 from admin_api.running import RUNNING, Running
+from admin_api.serving import served
 from admin_api.status import show_status
 from pbx.events import Envelope
 from pbx.loop_lag import LoopLag
@@ -26,6 +28,7 @@ from pbx.records.explain import explain
 from pbx.records.messages import Explanation, RecordsStatus
 from pbx.settings import Settings
 from pbx.tally import Tally
+from sip.connection import StreamCounters
 from sip.events import InviteAnswered
 from tests.fakes.demo import demo_snapshot
 from tests.fakes.switchboard import Phone, Switchboard
@@ -89,7 +92,11 @@ class Office:
             location=board.location,
             media=board.media,
             port_pairs=1000,
-            transports=SimpleNamespace(listeners=[SimpleNamespace(counters=SimpleNamespace(kernel_drops=0))]),
+            transports=SimpleNamespace(
+                listeners=[SimpleNamespace(counters=SimpleNamespace(kernel_drops=0))],
+                connections=0,
+                counters=StreamCounters(),
+            ),
             records=self.records,
             spool=self.spool,
             tally=self.tally,
@@ -104,7 +111,8 @@ class Office:
     async def ask(self, handler: Handler, path: str, **match: str) -> tuple[int, Any]:
         """Status and answer."""
         request = make_mocked_request("GET", path, match_info=match, app=self._app)
-        answer = await problems(request, handler)
+        endpoint = next((one for one in ENDPOINTS if one.handler is handler and not one.scoped), None)
+        answer = await problems(request, handler if endpoint is None else served(endpoint))
         assert isinstance(answer, web.Response)
         text = answer.text or (answer.body if isinstance(answer.body, bytes) else b"").decode()
         return answer.status, json.loads(text) if "json" in answer.content_type else text
@@ -126,16 +134,16 @@ class Office:
 @virtually
 async def test_a_call_while_it_is_up_and_afterwards() -> None:
     office = Office()
-    assert await office.ask(list_calls, "/") == (200, {"calls": [], "live": 0})
+    assert await office.ask(list_calls, "/") == (200, {"items": [], "next": None, "total": 0})
     status, found = await office.ask(show_call, "/", call="last")
     assert (status, found["detail"]) == (404, "there was no call yet")
     ann, ben = await office.phones()
     await office.call(ann, ben)
     status, found = await office.ask(list_calls, "/?tenant=demo")
-    (row,) = found["calls"]
+    (row,) = found["items"]
     assert (row["from"], row["to"], row["state"], row["seconds"]) == ("1001", "1002", "up", 7)
     assert row["since"].startswith("2026-09-21T")
-    assert await office.ask(list_calls, "/?tenant=bench") == (200, {"calls": [], "live": 1})
+    assert await office.ask(list_calls, "/?tenant=bench") == (200, {"items": [], "next": None, "total": 0})
     status, found = await office.ask(show_call, "/", call=row["id"][:12].lower())
     assert (status, found["id"]) == (200, row["id"])
     assert [leg["media"]["packets_in"] for leg in found["legs"]] == [100, 100]
@@ -150,7 +158,7 @@ async def test_a_call_while_it_is_up_and_afterwards() -> None:
     assert (found["state"], found["result"], found["reason"]) == ("ended", "answered", "supervisor_release")
     assert [leg["media"]["direction"] for leg in found["legs"]] == ["sendrecv", "sendrecv"]
     status, found = await office.ask(list_calls, "/?state=ended")
-    assert [one["id"] for one in found["calls"]] == [row["id"]]
+    assert [one["id"] for one in found["items"]] == [row["id"]]
 
 
 @virtually
@@ -166,7 +174,7 @@ async def test_an_id_that_several_calls_begin_with() -> None:
     assert found["detail"].startswith("several calls begin with '01', the newest: 01")
     _, newest = await office.ask(show_call, "/", call="LAST")
     _, ended = await office.ask(list_calls, "/?state=ended")
-    assert newest["id"] == max(one["id"] for one in ended["calls"])
+    assert newest["id"] == max(one["id"] for one in ended["items"])
     for text in ("ZZ", "[", "../x", "É"):
         assert (await office.ask(show_call, "/", call=text))[0] == 404
     await office.board.settled()
@@ -179,7 +187,7 @@ async def test_records_that_do_not_answer() -> None:
     usage = await office.call(ann, ben)
     office.records.silent = True
     _, found = await office.ask(list_calls, "/")
-    call = found["calls"][0]["id"]
+    call = found["items"][0]["id"]
     # What is in memory is shown without them.
     assert (await office.ask(show_call, "/", call=call))[0] == 200
     assert (await office.ask(show_call, "/", call=call[:-1]))[0] == 503
@@ -205,9 +213,9 @@ async def test_status_and_registrations() -> None:
     assert found["ended"] == [{"result": "answered", "reason": "normal", "calls": 1}]
     assert found["spool"]["events_behind"] == 4
     _, found = await office.ask(list_registrations, "/")
-    (row,) = found["registrations"]
+    (row,) = found["items"]
     assert (row["device"], row["received"], row["behind_nat"]) == ("1002", "10.0.0.12:5060", False)
-    assert (await office.ask(list_registrations, "/?device=1001"))[1] == {"registrations": [], "total": 1}
+    assert (await office.ask(list_registrations, "/?device=1001"))[1] == {"items": [], "next": None, "total": 1}
     assert (await office.ask(list_registrations, "/?limit=x"))[0] == 422
     assert (await office.ask(list_calls, "/?state=over"))[1]["detail"] == (
         "state: 'over' is not known (allowed: live | ended)"

@@ -61,7 +61,7 @@ def test_one_way_audio_explains_itself(demo: Server, phones: Phones) -> None:
     ben.expect_bytes(b"ACK ")
     pump_for_packets(ann, ben, 50)
 
-    (row,) = ask_json(demo, "calls")["calls"]
+    (row,) = ask_json(demo, "calls")["items"]
     assert (row["tenant"], row["from"], row["to"], row["state"]) == ("demo", "1005", "1006", "up")
     assert [(leg["number"], leg["state"], leg["codec"]) for leg in row["legs"]] == [
         ("1005", "up", "PCMU"),
@@ -109,7 +109,7 @@ def test_what_is_not_there(demo: Server, tmp_path: Path) -> None:
     assert "is no call id" in done.stderr
     assert cordboard("trace").returncode == 2
     done = cordboard("calls", "--limit", "0", "--data", str(demo.data))
-    assert (done.returncode, done.stderr) == (1, "cordboard: limit: '0' is not within 1-1000\n")
+    assert (done.returncode, done.stderr) == (1, "cordboard: limit: '0' is not within 1-500 (allowed: 1-500)\n")
     done = cordboard("status", "--data", str(tmp_path))
     assert done.returncode == NOT_RUNNING
     assert done.stderr == (
@@ -121,8 +121,8 @@ def test_health_and_metrics(demo: Server, phones: Phones) -> None:
     assert fetch(demo, "/healthz") == (200, "text/plain; charset=utf-8", "ok\n")
     assert fetch(demo, "/readyz")[::2] == (200, '{"ready": true, "reasons": []}')
     status, kind, body = fetch(demo, "/api/v1/status")
-    assert (status, kind) == (404, "application/problem+json; charset=utf-8")
-    assert json.loads(body)["detail"] == "GET /api/v1/status: Not Found"
+    assert (status, kind) == (401, "application/problem+json; charset=utf-8")
+    assert json.loads(body)["detail"] == "a token is needed: Authorization: Bearer cbt_..."
     assert fetch(demo, "/metrics", "POST")[0] == 405
     before = _metrics(demo)
     ann, ben = phones.scripted(demo, "1007"), phones.scripted(demo, "1008", registered=True)
@@ -189,7 +189,7 @@ def test_a_taken_port_and_a_stale_socket(servers: Servers) -> None:
     assert done.returncode == NOT_RUNNING
     with socket.create_server((server.host, server.http_port)):
         server.start()
-        assert "no health and no metrics by HTTP" in server.log()
+        assert "no API, no health and no metrics by HTTP" in server.log()
         assert "  HTTP  none" in server.log()
         assert "Cordboard 0.1.0" in ask(server, "status")
     server.end()

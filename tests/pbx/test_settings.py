@@ -109,9 +109,10 @@ def test_references_are_followed(tmp_path: Path) -> None:
         ),
         (
             "[http]\nlisten = '0.0.0.0'\n",
-            "FILE: http.listen: '0.0.0.0' is not a loopback address (allowed: 127.0.0.1, ::1): metrics would be open "
-            "to everybody; let a proxy on this machine pass them on",
+            "FILE: http.listen: '0.0.0.0' is not a loopback address: tokens would travel in clear; set "
+            "http.tls_certificate, or http.behind_proxy = true where a proxy speaks TLS",
         ),
+        ("[http]\ntls_key = 'k.pem'\n", "FILE: http.tls_key: is of no use without http.tls_certificate"),
         ("[http]\nenabled = 1\n", "FILE: http.enabled: 1 is neither true nor false"),
         ("[trace]\nsize_mb = 1\n", "FILE: trace.size_mb: 1 is neither 0 (no trace) nor within 16-1048576"),
         ("[data]\ndirectory = 'env:NOWHERE'\n", "FILE: data.directory: the environment has no variable 'NOWHERE'"),
