@@ -39,14 +39,17 @@ def take_offer(session: Session, leg: Leg, tx: int, body: bytes, sdp: Role | Non
     Where the codecs in use still fit, the other leg does not notice; where the offer leaves only others, it is asked
     first, and its answer decides.
     """
+    if sdp is not Role.OFFER and not invite:
+        # RFC 3311 §5.2, RFC 4028 §7.4: it only refreshes, at any time.
+        session.node.send(Respond(tx=tx, status=200))
+        return
     if leg.port is None or leg.local_sdp is None:
         session.node.send(Respond(tx=tx, status=488))
         return
     if sdp is not Role.OFFER:
-        # RFC 3261 §14.2: an INVITE without offer gets ours in the 2xx; an empty UPDATE only refreshes.
-        leg.answer_due = invite
-        offer = negotiation.renew_offer(leg) if invite else b""
-        session.node.send(Respond(tx=tx, status=200, body=offer))
+        # RFC 3261 §14.2: an INVITE without offer gets ours in the 2xx.
+        leg.answer_due = True
+        session.node.send(Respond(tx=tx, status=200, body=negotiation.renew_offer(leg)))
         return
     before = (leg.remote_sdp, leg.local_sdp, leg.agreement)
     codecs = leg.codecs

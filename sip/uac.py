@@ -99,11 +99,11 @@ class UserAgentClient:
             if usage.reinvite is not None:
                 raise LocalError("a re-INVITE of this usage is still unanswered")
             dialog.exchange.send(Carrier.INVITE, has_sdp)
-            owner.carrier = Carrier.FINAL
+            owner.carrier, owner.opens = Carrier.FINAL, True
             usage.reinvite = owner
         elif command.method == "UPDATE":
             dialog.exchange.send(Carrier.UPDATE, has_sdp)
-            owner.carrier = Carrier.UPDATE_OK
+            owner.carrier, owner.opens = Carrier.UPDATE_OK, has_sdp
         request = dialog.request(command.method)
         extra = self.session_timers.within(usage) if owner.carrier is not None else ()
         for name, value in (*extra, *command.headers):
@@ -394,7 +394,8 @@ class UserAgentClient:
         if status < 200:
             return None
         if status >= 300:
-            dialog.exchange.rollback()
+            if owner.opens:
+                dialog.exchange.rollback()
         elif owner.method == "INVITE":
             cseq = response.cseq.number
             known = usage.acks.get(dialog.remote_tag)
@@ -428,7 +429,7 @@ class UserAgentClient:
 
     def _fail_request(self, owner: ClientRequest, status: int, cause: str) -> None:
         usage = owner.usage
-        if owner.carrier is not None and usage is not None and usage.dialog is not None:
+        if owner.opens and usage is not None and usage.dialog is not None:
             usage.dialog.exchange.rollback()
         if not owner.silent:
             self._core.events.append(RequestFailed(owner.ident, status, cause))

@@ -196,7 +196,7 @@ class UserAgentServer:
         if request.method in ("INVITE", "UPDATE"):
             self._offer_within(tx, request, dialog, usage, now)
             return
-        self._serve(tx, request, usage, None, None)
+        self._serve(tx, request, usage)
         core.events.append(DialogRequest(usage.ident, tx.ident, request))
 
     def _prack(self, tx: Transaction, request: Request, dialog: Dialog, usage: InviteUsage, now: float) -> None:
@@ -217,7 +217,7 @@ class UserAgentServer:
             self._refuse(tx, request, 415, now, (("accept", ACCEPT),))
             return
         if role is Role.OFFER:
-            self._serve(tx, request, usage, Carrier.PRACK, dialog)
+            self._serve(tx, request, usage, Carrier.PRACK, dialog, True)
             core.events.append(PrackReceived(usage.ident, tx.ident, request, role))
         else:
             core.layer.respond(tx, 200, core.response(request, 200, None, None).encode(), now)
@@ -249,9 +249,15 @@ class UserAgentServer:
         return True
 
     def _serve(
-        self, tx: Transaction, request: Request, usage: InviteUsage, carrier: Carrier | None, dialog: Dialog | None
+        self,
+        tx: Transaction,
+        request: Request,
+        usage: InviteUsage,
+        carrier: Carrier | None = None,
+        dialog: Dialog | None = None,
+        opens: bool = False,
     ) -> None:
-        served = ServedRequest(tx=tx, request=request, usage=usage, carrier=carrier, dialog=dialog)
+        served = ServedRequest(tx=tx, request=request, usage=usage, carrier=carrier, dialog=dialog, opens=opens)
         self._core.served[tx.ident] = usage.served[tx.ident] = served
 
     def _offer_within(self, tx: Transaction, request: Request, dialog: Dialog, usage: InviteUsage, now: float) -> None:
@@ -272,7 +278,7 @@ class UserAgentServer:
             self._refuse(tx, request, 415, now, (("accept", ACCEPT),))
             return
         dialog.refresh(request)
-        self._serve(tx, request, usage, carrier, dialog)
+        self._serve(tx, request, usage, carrier, dialog, carrier is Carrier.INVITE or role is Role.OFFER)
         if carrier is Carrier.INVITE:
             trying = self._core.response(request, 100, None, None)
             self._core.layer.respond(tx, 100, trying.encode(), now)
@@ -375,7 +381,8 @@ class UserAgentServer:
         if usage is not None and served.dialog is not None and served.carrier is not None and command.status >= 200:
             exchange = served.dialog.exchange
             if command.status >= 300:
-                exchange.rollback()
+                if served.opens:
+                    exchange.rollback()
             else:
                 exchange.send(_ANSWERS[served.carrier], bool(command.body) and command.content_type == SDP)
                 if served.carrier is not Carrier.PRACK:

@@ -100,7 +100,7 @@ class InviteUsage:
 class ServedRequest:
     """A request of the far end that the user has still to answer."""
 
-    __slots__ = ("carrier", "dialog", "request", "tx", "usage")
+    __slots__ = ("carrier", "dialog", "opens", "request", "tx", "usage")
 
     def __init__(
         self,
@@ -110,18 +110,21 @@ class ServedRequest:
         usage: InviteUsage | None,
         carrier: Carrier | None,
         dialog: Dialog | None = None,
+        opens: bool = False,
     ) -> None:
         self.tx = tx
         self.dialog = dialog
         self.request = request
         self.usage = usage
         self.carrier = carrier
+        self.opens = opens
+        """It opened an exchange of descriptions: a refusal takes that back."""
 
 
 class ClientRequest:
     """A request of ours other than the first INVITE: what its answer belongs to."""
 
-    __slots__ = ("carrier", "ident", "method", "silent", "tx", "usage")
+    __slots__ = ("carrier", "ident", "method", "opens", "silent", "tx", "usage")
 
     def __init__(
         self,
@@ -136,6 +139,8 @@ class ClientRequest:
         self.method = method
         self.usage = usage
         self.carrier = carrier
+        self.opens = False
+        """It opened an exchange of descriptions: a refusal takes that back."""
         self.tx: Transaction | None = None
         self.silent = silent
         """The stack sent it for itself (CANCEL, BYE): its answer interests nobody."""

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from sip.flow import Address
 from sip.message import Request, Response
 from sip.parser import parse_message
-from tests.fakes.wire import Wire
+
+
+class Medium(Protocol):
+    """What carries the messages: a wire between stacks, or the network of a switchboard."""
+
+    @property
+    def now(self) -> float: ...
+    @property
+    def mailboxes(self) -> dict[Address, list[tuple[float, bytes]]]: ...
+    def inject(self, data: bytes, source: Address, to: Address) -> None: ...
+    def run(self, until: float) -> None: ...
 
 
 class RawPeer:
     """An address on a wire; `heard` is what came to it. It says exactly what it is told to."""
 
-    def __init__(self, wire: Wire, address: Address, toward: Address) -> None:
+    def __init__(self, wire: Medium, address: Address, toward: Address) -> None:
         self.wire = wire
         self.address = address
         self.toward = toward
