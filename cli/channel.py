@@ -57,9 +57,15 @@ class Channel:
         """GET of a resource by the parts of its path."""
         return self._document(self._ask("GET", path, query))
 
-    def post(self, *path: str, body: bytes | None = None, **query: str | int | None) -> Json:
-        """POST, with JSON or without a body."""
-        return self._document(self._ask("POST", path, query, body))
+    def post(self, *path: str, body: Json | bytes | None = None, **query: str | int | None) -> Json:
+        """POST, with JSON (bytes: made already) or without a body."""
+        made = json.dumps(body).encode() if isinstance(body, dict) else body
+        return self._document(self._ask("POST", path, query, made))
+
+    def delete(self, *path: str) -> Json:
+        """DELETE of a resource; {} where the answer has no body."""
+        data = self._ask("DELETE", path, {})
+        return self._document(data) if data else {}
 
     def text(self, *path: str, **query: str | int | None) -> str:
         """GET of what is text."""

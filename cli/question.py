@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from cli.channel import Channel, Json, NotRunning, Refused
+from cli.channel import TIMEOUT_S, Channel, Json, NotRunning, Refused
 
 DONE = 0
 FAILED = 1
@@ -21,8 +21,8 @@ Tell = Callable[[Json], str]
 DATA_VARIABLE = "CORDBOARD_DATA_DIRECTORY"
 
 
-def parser(name: str, about: str) -> argparse.ArgumentParser:
-    """The options that all such commands have."""
+def parser(name: str, about: str, *, json: bool = True) -> argparse.ArgumentParser:
+    """The options that all such commands have; `json` where the answer may be shown as it is."""
     made = argparse.ArgumentParser(prog=f"cordboard {name}", description=about)
     made.add_argument(
         "--data",
@@ -30,14 +30,15 @@ def parser(name: str, about: str) -> argparse.ArgumentParser:
         default=Path(os.environ.get(DATA_VARIABLE) or "var"),
         help=f"data directory of the server (${DATA_VARIABLE}, else ./var)",
     )
-    made.add_argument("--json", action="store_true", help="the server's answer as it is")
+    if json:
+        made.add_argument("--json", action="store_true", help="the server's answer as it is")
     return made
 
 
-def run(options: argparse.Namespace, ask: Ask, tell: Tell) -> int:
+def run(options: argparse.Namespace, ask: Ask, tell: Tell, timeout_s: float = TIMEOUT_S) -> int:
     """Ask, print the answer, give the exit status: 0, 1 not found or refused, 69 no server."""
     try:
-        answer = ask(Channel(options.data), options)
+        answer = ask(Channel(options.data, timeout_s), options)
     except NotRunning as error:
         print(f"cordboard: {error}", file=sys.stderr)
         return NOT_RUNNING

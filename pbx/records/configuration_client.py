@@ -62,6 +62,14 @@ class Applied:
     skipped: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The answer to documents as JSON (`pbx.records.told`); `refused`: nothing was changed."""
+
+    refused: bool
+    answer: bytes
+
+
 class ConfigurationClient:
     """Each request raises RecordsError where `records` cannot do it, for want of its database in particular.
 
@@ -134,19 +142,28 @@ class ConfigurationClient:
             row = await self._records.configuration("change", *wishes, _author(by, summary), dry_run)
             return await self._in_force(outcome_of(row), dry_run)
 
-    async def apply(
-        self, texts: Sequence[tuple[str, str]], *, by: str, prune: bool = False, dry_run: bool = False
-    ) -> Applied:
-        """Make what documents `(name, text)` name what they say; `prune` deletes what they do not name."""
+    async def apply(self, body: bytes, *, by: str, prune: bool = False, dry_run: bool = False) -> Told:
+        """Make what documents name what they say; `prune` deletes what they do not name.
+
+        `body` is `pbx.records.told`'s JSON, read in `records` alone: a large one would stop the loop here.
+        """
         async with self._turn:
-            found = await self._records.configuration("apply", list(texts), _author(by, None), prune, dry_run)
-            return await self._applied(*found, dry_run=dry_run)
+            version, refused, answer = await self._records.configuration(
+                "apply", body, _author(by, None), prune, dry_run
+            )
+            if not dry_run and version != self.version:
+                await self._catch_up()
+            return Told(refused=refused, answer=answer)
 
     async def apply_files(self, paths: Sequence[str], *, by: str) -> Applied:
         """Apply those files that were not applied before with the content that they have."""
         async with self._turn:
-            found = await self._records.configuration("apply_files", list(paths), _author(by, None))
-            return await self._applied(*found, dry_run=False)
+            row, errors, skipped = await self._records.configuration("apply_files", list(paths), _author(by, None))
+            return Applied(
+                outcome=await self._in_force(outcome_of(row), False),
+                errors=tuple(ConfigError(*one) for one in errors),
+                skipped=tuple(skipped),
+            )
 
     async def restore(self, number: int, *, by: str, dry_run: bool = False) -> Outcome:
         """Make a new version that says what version `number` said; tokens stay as they are. Raises QueryError."""
@@ -163,20 +180,6 @@ class ConfigurationClient:
         if found is None:
             raise QueryError(f"there is no tenant {tenant}")
         return bytes(found)
-
-    async def _applied(
-        self,
-        outcome: Sequence[object],
-        errors: Sequence[tuple[str, int, str, str, str | None]],
-        skipped: Sequence[str],
-        *,
-        dry_run: bool,
-    ) -> Applied:
-        return Applied(
-            outcome=await self._in_force(outcome_of(outcome), dry_run),
-            errors=tuple(ConfigError(*one) for one in errors),
-            skipped=tuple(skipped),
-        )
 
     async def _in_force(self, outcome: Outcome, dry_run: bool) -> Outcome:
         if not dry_run and outcome.version != self.version:

@@ -15,10 +15,10 @@ from sqlalchemy import Engine
 
 from pbx.config_object import Deletion, ObjectKey, Upsert, outcome_row, record_of, row_of
 from pbx.records.configurator import Author, Configurator
-from pbx.records.documents import Applied, apply_files, apply_texts
+from pbx.records.documents import apply_files, apply_texts
 from pbx.records.listing import Filter, ListingError, Query, page_of
+from pbx.records.told import read_documents, tell, tell_refusal
 from pbx.schema.export import export
-from pbx.schema.loading import Text
 from pbx.schema.references import users_of
 from pbx.store.configuration import ConfigurationStore
 from pbx.ulid import UlidFactory
@@ -82,16 +82,17 @@ def _change(
     return outcome_row(configurator.change(plan, record_of(Author, author), dry_run=dry_run))
 
 
-def _apply(configurator: Configurator, texts: Sequence[Row], author: Row, prune: bool, dry_run: bool) -> list[Any]:
-    documents = [Text(name, content) for name, content in texts]
-    return _applied(apply_texts(configurator, documents, record_of(Author, author), prune=prune, dry_run=dry_run))
+def _apply(configurator: Configurator, body: bytes, author: Row, prune: bool, dry_run: bool) -> list[Any]:
+    try:
+        texts = read_documents(body)
+    except ValueError as error:
+        return [configurator.state.version, True, tell_refusal(str(error))]
+    applied = apply_texts(configurator, texts, record_of(Author, author), prune=prune, dry_run=dry_run)
+    return [applied.outcome.version, bool(applied.errors), tell(applied, dry_run=dry_run)]
 
 
 def _apply_files(configurator: Configurator, paths: Sequence[str], author: Row) -> list[Any]:
-    return _applied(apply_files(configurator, [Path(one) for one in paths], record_of(Author, author)))
-
-
-def _applied(applied: Applied) -> list[Any]:
+    applied = apply_files(configurator, [Path(one) for one in paths], record_of(Author, author))
     errors = [[one.file, one.line, one.field, one.message, one.allowed] for one in applied.errors]
     return [outcome_row(applied.outcome), errors, list(applied.skipped)]
 

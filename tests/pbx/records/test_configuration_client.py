@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from pbx.config_error import ConfigError
 from pbx.config_object import Deletion, ObjectKey, Upsert
 from pbx.configuration import Configuration
 from pbx.draft import Swap
 from pbx.records.client import RecordsClient
 from pbx.records.configuration_client import ConfigurationClient, Filter, QueryError
+from pbx.records.told import read_documents
 from pbx.snapshot import EMPTY
 
 DOCUMENT = """\
@@ -66,8 +69,11 @@ def in_house(data: Path, url: str | None, scenario: Callable[[House], Awaitable[
 
 async def applied(house: House, text: str = DOCUMENT, *, prune: bool = False, dry_run: bool = False) -> str:
     """Apply a document; its errors as text."""
-    done = await house.client.apply([("f.yaml", text)], by="tests", prune=prune, dry_run=dry_run)
-    return "\n".join(map(str, done.errors))
+    body = json.dumps({"documents": [{"name": "f.yaml", "text": text}]}).encode()
+    told = await house.client.apply(body, by="tests", prune=prune, dry_run=dry_run)
+    answer = json.loads(told.answer)
+    assert told.refused == bool(answer["errors"])
+    return "\n".join(str(ConfigError(**one)) for one in answer["errors"])
 
 
 def test_a_document_comes_into_force(tmp_path: Path, database_url: str | None) -> None:
@@ -303,3 +309,13 @@ def test_what_a_tenant_hands_down_follows_it(tmp_path: Path) -> None:
         assert {algorithm for _, algorithm in tenant.devices["1001"].ha1} == {"MD5", "SHA-256"}
 
     in_house(tmp_path, None, scenario)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\xff", b"[]", b'{"documents": []}', b'{"documents": [{"name": 1, "text": "x"}]}', b"[" * 100_000,
+     b'{"documents": [{"name": "a", "text": "\\ud800"}]}', b'{"documents": [{"name": "a"}], "x": 1}'],
+)  # fmt: skip
+def test_bodies_that_hold_no_documents(body: bytes) -> None:
+    with pytest.raises(ValueError, match="the body must be"):
+        read_documents(body)
