@@ -266,8 +266,12 @@ class UserAgentServer:
             self._refuse(tx, request, 422, now, (("min-se", str(MIN_SE_S)),))
             return
         try:
-            if usage.reinvite is not None and carrier is Carrier.INVITE:
-                raise Glare(491)
+            if carrier is Carrier.INVITE:
+                if usage.reinvite is not None or (usage.outbound and usage.phase is Phase.INVITING):
+                    raise Glare(491)
+                if usage.phase is Phase.INVITING:
+                    # RFC 3261 §14.2: the INVITE before it has no final answer, whatever became of its offer.
+                    raise Glare(500)
             sdp = session_description(request)
             role = dialog.exchange.receive(carrier, bool(sdp))
         except Glare as glare:

@@ -97,3 +97,51 @@ async def test_a_refused_refresh_leaves_the_next_offer_its_way() -> None:
     talk.far.send(SendInDialog(usage=talk.incoming, method="UPDATE", body=sdp("10.0.2.1", 4100)))
     assert (await talk.far.expect(ResponseReceived)).response.status == 200
     await talk.end()
+
+
+@virtually
+async def test_a_second_invite_before_the_first_is_answered_is_refused() -> None:
+    talk = Talk()
+    await talk.ring("Supported: 100rel")
+    await talk.ask("PRACK", 2, f"RAck: {await talk.early()} 1 INVITE")
+    via = await talk.ask("INVITE", 3, body=SDP)
+    assert talk.answer().headers.get("retry-after") == "3"
+    await talk.ask("ACK", 3, via=via)
+    assert talk.statuses(3) == [500]
+    await talk.pick_up()
+    await talk.end()
+
+
+@virtually
+async def test_a_callee_that_invites_before_it_answers_is_refused() -> None:
+    talk = Talk()
+    callee = raw_peer(talk.board, talk.far.address)
+    await talk.ask("INVITE", 1, body=SDP)
+    (invite,) = callee.requests("INVITE")
+    callee.reply(invite, 183, "Require: 100rel", "RSeq: 1", body=sdp("10.0.2.1", 4000))
+    await asyncio.sleep(0.1)
+    (prack,) = callee.requests("PRACK")
+    callee.reply(prack, 200)
+    callee.call_id, callee.tag = invite.call_id, "raw"
+    back = f"To: {invite.headers.get('from')}"
+    rows = f"""INVITE sip:raw@10.0.0.1 SIP/2.0
+        Via: SIP/2.0/UDP 10.0.2.1:5060;branch=z9hG4bKback
+        From: {invite.headers.get("to")};tag=raw
+        {back}
+        Call-ID: {invite.call_id}
+        CSeq: 7 INVITE
+        Max-Forwards: 70
+        Contact: <sip:far@10.0.2.1>
+        Content-Type: application/sdp"""
+    callee.send(rows, sdp("10.0.2.1", 4100))
+    await asyncio.sleep(0.1)
+    assert callee.answers("INVITE") == [491]
+    callee.send(rows.replace("INVITE sip", "ACK sip").replace("7 INVITE", "7 ACK"))
+    callee.reply(invite, 200)
+    await asyncio.sleep(0.1)
+    await talk.ask("ACK", 1)
+    await talk.ask("BYE", 2)
+    (bye,) = callee.requests("BYE")
+    callee.reply(bye, 200)
+    (record,) = await talk.board.settled()
+    assert record.reason == "normal"
