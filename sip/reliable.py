@@ -39,13 +39,15 @@ class Pending:
 class Reliable:
     """What an INVITE of the far end's allows or demands, and how far we are with it."""
 
-    __slots__ = ("always", "pending", "rseq", "waiting")
+    __slots__ = ("always", "overtaken", "pending", "rseq", "waiting")
 
     def __init__(self, *, always: bool, rseq: int) -> None:
         self.always = always
         """The far end requires it of every provisional response, not of those alone that matter."""
         self.rseq = rseq
         self.pending: Pending | None = None
+        self.overtaken: int | None = None
+        """The number of a response that the final one did not wait for; its PRACK may still come (RFC 3262 §3)."""
         self.waiting: list[Respond] = []
         """Answers of the user's that must not go out before the PRACK."""
 
@@ -78,6 +80,8 @@ class ReliableResponses:
             return False
         if command.status >= 300 or (command.status >= 200 and reliable.pending and not reliable.pending.has_sdp):
             reliable.waiting.clear()
+            if reliable.pending is not None:
+                reliable.overtaken = reliable.pending.rseq
             reliable.stop()
             return False
         if reliable.pending is None:
@@ -115,10 +119,12 @@ class ReliableResponses:
         if rack is None:
             raise MalformedHeader("a PRACK needs a RAck", "RAck")
         reliable = usage.reliable
-        if reliable is None or reliable.pending is None or rack.method != "INVITE":
+        if reliable is None or rack.method != "INVITE" or rack.cseq_number != usage.request.cseq.number:
             return False
-        if rack.response_number != reliable.pending.rseq or rack.cseq_number != usage.request.cseq.number:
+        due = reliable.overtaken if reliable.pending is None else reliable.pending.rseq
+        if rack.response_number != due:
             return False
+        reliable.overtaken = None
         reliable.stop()
         return True
 

@@ -200,22 +200,29 @@ class UserAgentServer:
         core.events.append(DialogRequest(usage.ident, tx.ident, request))
 
     def _prack(self, tx: Transaction, request: Request, dialog: Dialog, usage: InviteUsage, now: float) -> None:
-        core = self._core
         try:
             if not self._reliable.acknowledged(usage, request):
                 # RFC 3262 §3: it matches no unacknowledged reliable response.
                 self._refuse(tx, request, 481, now)
                 return
-            role = dialog.exchange.receive(Carrier.PRACK, bool(session_description(request)))
         except MalformedHeader as error:
             self._refuse(tx, request, 400, now, (("warning", _warning(error)),))
             return
+        # Whatever is wrong with its body, it says that the response has come.
+        try:
+            role = dialog.exchange.receive(Carrier.PRACK, bool(session_description(request)))
         except Glare as glare:
             self._refuse(tx, request, glare.status, now)
-            return
         except UnsupportedBody:
             self._refuse(tx, request, 415, now, (("accept", ACCEPT),))
-            return
+        else:
+            self._take_prack(tx, request, dialog, usage, role, now)
+        self._go_on(usage, now)
+
+    def _take_prack(
+        self, tx: Transaction, request: Request, dialog: Dialog, usage: InviteUsage, role: Role | None, now: float
+    ) -> None:
+        core = self._core
         if role is Role.OFFER:
             self._serve(tx, request, usage, Carrier.PRACK, dialog, True)
             core.events.append(PrackReceived(usage.ident, tx.ident, request, role))
@@ -223,7 +230,6 @@ class UserAgentServer:
             core.layer.respond(tx, 200, core.response(request, 200, None, None).encode(), now)
             if role is Role.ANSWER:
                 core.events.append(PrackReceived(usage.ident, 0, request, role))
-        self._go_on(usage, now)
 
     def _go_on(self, usage: InviteUsage, now: float) -> None:
         """The PRACK has come: what waited for it goes out, up to the next that wants one."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from pbx.cdr import Cdr
 from sip.commands import Respond, SendInDialog
 from sip.events import AckReceived, InviteReceived, ResponseReceived, UpdateReceived
@@ -145,3 +147,44 @@ async def test_a_callee_that_invites_before_it_answers_is_refused() -> None:
     callee.reply(bye, 200)
     (record,) = await talk.board.settled()
     assert record.reason == "normal"
+
+
+@pytest.mark.parametrize(
+    ("need", "headers", "status"), [("Supported", ("Content-Encoding: gzip",), 415), ("Require", (), 500)]
+)
+@virtually
+async def test_a_prack_whose_body_is_refused_still_lets_the_answer_go(
+    need: str, headers: tuple[str, ...], status: int
+) -> None:
+    talk = Talk()
+    await talk.ring(f"{need}: 100rel")
+    rseq = talk.answer().rseq or await talk.early()
+    talk.far.send(Respond(usage=talk.incoming, status=183, body=talk.far.sdp))
+    await asyncio.sleep(0.1)
+    if need == "Supported":
+        talk.far.answer_usage(talk.incoming)
+        await asyncio.sleep(0.1)
+        assert 200 not in talk.statuses(1)
+    await talk.ask("PRACK", 2, f"RAck: {rseq} 1 INVITE", *headers, body=SDP)
+    assert talk.answer("PRACK").status == status
+    if need == "Require":
+        assert talk.answer().status == 183
+        await talk.ask("PRACK", 3, f"RAck: {rseq + 1} 1 INVITE")
+        assert talk.answer("PRACK").status == 200
+        talk.far.answer_usage(talk.incoming)
+        await asyncio.sleep(0.1)
+    assert talk.answer().status == 200
+    await talk.ask("ACK", 1)
+    await talk.end()
+
+
+@virtually
+async def test_a_prack_that_the_answer_has_overtaken_is_answered_once() -> None:
+    talk = Talk()
+    await talk.ring("Require: 100rel")
+    rseq = talk.answer().rseq
+    await talk.pick_up()
+    for cseq, status in ((2, 200), (3, 481)):
+        await talk.ask("PRACK", cseq, f"RAck: {rseq} 1 INVITE")
+        assert talk.answer("PRACK").status == status
+    await talk.end()
