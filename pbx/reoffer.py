@@ -48,8 +48,8 @@ def take_offer(session: Session, leg: Leg, tx: int, body: bytes, sdp: Role | Non
         return
     if sdp is not Role.OFFER:
         # RFC 3261 §14.2: an INVITE without offer gets ours in the 2xx.
-        leg.answer_due = True
-        session.node.send(Respond(tx=tx, status=200, body=negotiation.renew_offer(leg)))
+        body = negotiation.renew_offer(leg)
+        leg.answer_due = bool(session.node.send(Respond(tx=tx, status=200, body=body)))
         return
     before = (leg.remote_sdp, leg.local_sdp, leg.agreement)
     codecs = leg.codecs
@@ -65,8 +65,10 @@ def take_offer(session: Session, leg: Leg, tx: int, body: bytes, sdp: Role | Non
         if not (fits and _pass_on(session, leg, tx, body)):
             session.node.send(Respond(tx=tx, status=488, headers=(negotiation.warning(error),)))
         return
-    session.node.send(Respond(tx=tx, status=200, body=answer))
-    settled(session, leg)
+    if session.node.send(Respond(tx=tx, status=200, body=answer)):
+        settled(session, leg)
+    else:
+        leg.remote_sdp, leg.local_sdp, leg.agreement = before  # It was cancelled a moment ago.
 
 
 def take_late_answer(session: Session, leg: Leg, body: bytes, sdp: Role | None) -> None:
@@ -258,7 +260,13 @@ def _answer_after(
         session.node.send(Respond(tx=tx, status=488, headers=(negotiation.warning(error),)))
         align(session, leg)
         return
-    session.node.send(Respond(tx=tx, status=200, body=answer))
+    if not session.node.send(Respond(tx=tx, status=200, body=answer)):
+        # Cancelled meanwhile: the leg speaks as before, and the peer is brought back.
+        leg.remote_sdp, leg.local_sdp, leg.agreement = saved
+        hold.follow(session, peer)
+        session.connect(leg)
+        align(session, leg)
+        return
     hold.follow(session, peer)
     hold.follow(session, leg)
     session.connect(leg)

@@ -8,7 +8,7 @@ import pytest
 
 from pbx.cdr import Cdr
 from sip.commands import Respond, SendInDialog
-from sip.events import AckReceived, InviteReceived, ResponseReceived, UpdateReceived
+from sip.events import AckReceived, InviteReceived, ReinviteReceived, ResponseReceived, UpdateReceived
 from sip.message import Response
 from tests.fakes.demo import demo_snapshot
 from tests.fakes.raw_line import raw_peer
@@ -187,4 +187,23 @@ async def test_a_prack_that_the_answer_has_overtaken_is_answered_once() -> None:
     for cseq, status in ((2, 200), (3, 481)):
         await talk.ask("PRACK", cseq, f"RAck: {rseq} 1 INVITE")
         assert talk.answer("PRACK").status == status
+    await talk.end()
+
+
+@virtually
+async def test_a_new_codec_that_is_cancelled_while_the_other_side_is_asked() -> None:
+    talk = Talk()
+    await talk.up()
+    offer, reply = (sdp(host, 4000, (9, "G722/8000")) for host in ("10.0.1.1", "10.0.2.1"))
+    via = await talk.ask("INVITE", 2, body=offer)
+    asked = await talk.far.expect(ReinviteReceived)
+    await talk.ask("CANCEL", 2, via=via)
+    await talk.ask("ACK", 2, via=via)
+    assert talk.statuses(2) == [100, 487]
+    talk.far.send(Respond(tx=asked.tx, status=200, body=reply))
+    back = await talk.far.expect(ReinviteReceived)
+    talk.far.send(Respond(tx=back.tx, status=200, body=talk.far.sdp))
+    await asyncio.sleep(1)
+    states = [state for state in talk.board.media.states.values() if state is not None]
+    assert all((0, 0) in state.payload_map and 0 in state.accept for state in states), states
     await talk.end()
