@@ -51,7 +51,7 @@ from pbx.settings import Settings, SettingsError, load_settings, on_loopback
 from pbx.snapshot import EMPTY
 from pbx.sounds import CODECS, Sounds
 from pbx.spool import SpoolError, SpoolWriter
-from pbx.spool.floor import last_seq
+from pbx.spool.floor import last_seq, last_seq_at
 from pbx.tally import Tally
 from pbx.token import TokenSource
 from pbx.trace.ring import TraceRing
@@ -74,8 +74,10 @@ MANY_OBJECTS = 1000
 FORGET_SLACK_S = 0.25
 EXIT_CONFIG = 78
 EXIT_TRANSIENT = 1
-# What the next start may find changed: an address that is not up yet, no files or memory left.
-TRANSIENT = frozenset({errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# What the next start may find changed: an address or a database that is not up yet, no files or memory left.
+TRANSIENT = frozenset(
+    {errno.EADDRNOTAVAIL, errno.ECONNREFUSED, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+)
 EXIT_FAILED = 1
 
 
@@ -103,7 +105,8 @@ class Server:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._clock = SystemClock()
         segment_bytes = settings.records.segment_mb << 20
-        floor_seq = last_seq(data / "cordboard.db") + 1
+        url = settings.data.database_url
+        floor_seq = 1 + (last_seq(data / "cordboard.db") if url is None else last_seq_at(url, data / "spool"))
         self._spool = SpoolWriter(data / "spool", segment_bytes=segment_bytes, floor_seq=floor_seq)
         self._journal = Journal(self._spool, self._clock)
         self._journal.watch(self._tally.watchers())
@@ -118,7 +121,7 @@ class Server:
             self._tracer = Tracer(ring, self._clock)
         self._location = Location(self._journal)
         self._configuration = Configuration(EMPTY, settings.sip.public_address)
-        self._records = RecordsClient(data, database_url=settings.data.database_url)
+        self._records = RecordsClient(data, database_url=url)
         self._store = ConfigurationClient(self._records, self._configuration, self._swapped)
         await self._records.start()
         if not await self._configure():

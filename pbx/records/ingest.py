@@ -51,6 +51,8 @@ class Ingest:
         self.skipped_events = 0
         self._limit = _BATCH
         self._reader: SpoolReader | None = None
+        self._lost = False
+        """The database failed, and what it holds was not read again since."""
         self._load()
 
     @property
@@ -74,6 +76,8 @@ class Ingest:
         `now_ns` (UTC) decides when a call stops waiting for its media reports. Raises IngestError when
         the database refuses; the next step begins at the same place.
         """
+        if self._lost:
+            self._recover()
         assert self._reader is not None
         records = self._reader.read(self._limit)
         self._report_gaps(self._reader)
@@ -87,7 +91,7 @@ class Ingest:
         try:
             self._store(batch, now_ns)
         except OperationalError as error:
-            self._reload()
+            self._lost = True
             raise IngestError(f"database: {error.orig}") from error
         except (SQLAlchemyError, ArithmeticError, ValueError, TypeError):
             self._reload()
@@ -97,6 +101,14 @@ class Ingest:
         self._release()
         return len(records)
 
+    def _recover(self) -> None:
+        """Go back to what is committed. Raises IngestError while the database is away."""
+        try:
+            self._reload()
+        except OperationalError as error:
+            raise IngestError(f"database: {error.orig}") from error
+        self._lost = False
+
     def prune(self, now_ns: int) -> None:
         """Delete bindings that ran out; one that a stopped server could not report is not kept for ever."""
         try:
@@ -104,7 +116,7 @@ class Ingest:
             self._history.forget_bindings(now_ns)
             self._history.commit()
         except OperationalError as error:
-            self._history.rollback()
+            self._lost = True
             _log.warning("old bindings stay for now: %s", error.orig)
 
     def _load(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from pbx.spool.segment import SpoolError
+from pbx.spool.segment import SpoolError, list_segments
 
 
 def last_seq(path: Path) -> int:
@@ -24,3 +25,25 @@ def last_seq(path: Path) -> int:
             return 0
     except sqlite3.Error as error:
         raise SpoolError(f"database {path}: {error}; move it away or restore a backup") from error
+
+
+def last_seq_at(url: str, spool: Path) -> int:
+    """The same for a PostgreSQL database, which is only asked where `spool` is new: else the spool knows best.
+
+    Raises SpoolError, ConnectionRefusedError when the database cannot be reached.
+    """
+    if list_segments(spool):
+        return 0
+    import psycopg  # a server with SQLite does without
+
+    try:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            with suppress(psycopg.errors.UndefinedTable):
+                row = connection.execute("SELECT max(seq) FROM events").fetchone()
+                return int(row[0] or 0) if row is not None else 0
+            return 0
+    except psycopg.OperationalError as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ConnectionRefusedError(errno.ECONNREFUSED, f"the database cannot be reached: {reason}") from error
+    except psycopg.Error as error:
+        raise SpoolError(f"the database cannot be read: {str(error).strip()}") from error

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from pbx.cdr import CallFold, Cdr
@@ -14,9 +15,10 @@ from pbx.events import CallCreated, Event, LegMedia, NodeStarted, RegistrationCh
 from pbx.records.ingest import Ingest, IngestError
 from pbx.spool import Position, SpoolReader, SpoolWriter
 from pbx.spool.segment import list_segments, segment_path
-from pbx.store import CallQuery, History, StoreError, open_engine
+from pbx.store import CallQuery, History, StoreError, open_engine, open_postgresql
 from pbx.ulid import UlidFactory
 from tests.fakes.call_log import START_NS, answered_call, call_log, created, leg_media, registration
+from tests.fakes.postgresql import Postgresql
 
 LATER_NS = START_NS + 10**15
 ALL = CallQuery(limit=10**6)
@@ -65,11 +67,9 @@ def take_all(ingest: Ingest) -> None:
 
 
 @pytest.fixture
-def history(tmp_path: Path) -> Iterator[History]:
-    engine = open_engine(tmp_path / "x.db")
-    with History(engine) as opened:
+def history(open_database: Callable[[], Engine]) -> Iterator[History]:
+    with History(open_database()) as opened:
         yield opened
-    engine.dispose()
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -238,3 +238,29 @@ def test_new_spool_with_the_right_floor_goes_on(tmp_path: Path, history: History
     take_all(ingest)
     assert (ingest.seq, ingest.missing_events) == (before + 1, 0)
     assert history.state().position > Position(before + 1, 8)
+
+
+def test_a_database_that_goes_away_loses_nothing(tmp_path: Path, postgresql: Postgresql) -> None:
+    log = call_log(Random(3), 60)
+    spool = tmp_path / "spool"
+    engine = open_postgresql(postgresql.database())
+    with History(engine) as history, SpoolWriter(spool) as writer:
+        ingest = Ingest(history, spool)
+        for event, at_ns in log[:200]:
+            writer.append(event, at_ns)
+        writer.flush()
+        assert ingest.step(START_NS) == 200
+        postgresql.stop()
+        try:
+            for event, at_ns in log[200:]:
+                writer.append(event, at_ns)
+            writer.flush()
+            for _ in range(3):
+                with pytest.raises(IngestError, match="database"):
+                    ingest.step(LATER_NS)
+        finally:
+            postgresql.start()
+        take_all(ingest)
+        assert history.cdrs(ALL) == expected_cdrs(spool)
+        assert (ingest.seq, ingest.skipped_events) == (len(log), 0)
+    engine.dispose()

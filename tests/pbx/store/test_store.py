@@ -11,11 +11,12 @@ from sqlalchemy import Engine
 
 from pbx.cdr import Cdr, LegRecord
 from pbx.events import encode
-from pbx.spool import Position, SpoolError
-from pbx.spool.floor import last_seq
-from pbx.store import CallQuery, History, HistoryReader, LogState, StoreError, binding_key, open_engine
+from pbx.spool import Position, SpoolError, SpoolWriter
+from pbx.spool.floor import last_seq, last_seq_at
+from pbx.store import CallQuery, History, HistoryReader, LogState, StoreError, binding_key, open_engine, open_postgresql
 from pbx.store.tables import CALLS, LEGS
 from tests.fakes.call_log import registration
+from tests.fakes.postgresql import Postgresql
 from tests.pbx.cdr.test_fold import ANSWERED, fold_at
 
 Open = Callable[[], Engine]
@@ -106,3 +107,28 @@ def test_last_seq(tmp_path: Path) -> None:
         history.add_events([(41, None, 1, 1, b"x"), (42, "c", 1, 1, b"x"), (42, "c", 1, 1, b"y")])
         history.commit()
     assert last_seq(tmp_path / "x.db") == 42
+
+
+def test_last_seq_of_postgresql(tmp_path: Path, postgresql: Postgresql) -> None:
+    url, spool = postgresql.database(), tmp_path / "spool"
+    assert last_seq_at(url, spool) == 0
+    with History(open_postgresql(url)) as history:
+        history.begin()
+        history.add_events([(42, None, 1, 1, b"x")])
+        history.commit()
+    assert last_seq_at(url, spool) == 42
+    with pytest.raises(ConnectionRefusedError, match="cannot be reached"):
+        last_seq_at(f"postgresql://cordboard@/none?host={tmp_path}", spool)
+    with SpoolWriter(spool) as writer:
+        writer.append(registration(1, "added", 1), 1)
+    assert last_seq_at("postgresql://nobody.invalid/none", spool) == 0, "a spool that goes on needs no database"
+
+
+def test_postgresql_takes_what_peers_send(postgresql: Postgresql) -> None:
+    """It has no NUL in text; the record is kept without it."""
+    cdr = replace(fold_at(ANSWERED).cdr(), caller_name_original="a\0b", q850=127)
+    with History(open_postgresql(postgresql.database())) as history:
+        history.begin()
+        history.put_cdrs([cdr])
+        history.commit()
+        assert history.cdrs(CallQuery()) == [replace(cdr, caller_name_original="ab")]
