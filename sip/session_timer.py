@@ -91,13 +91,20 @@ class SessionTimers:
         return wanted is not None and wanted < MIN_SE_S and request.supports(TAG)
 
     def settle_server(self, usage: InviteUsage, request: Request, now: float) -> HeaderPairs:
-        """The fields of our 2xx to an INVITE or UPDATE; the timer runs from now on (RFC 4028 §9)."""
+        """The fields of our 2xx to an INVITE or UPDATE; the timer runs from now on (RFC 4028 §9).
+
+        Without them the session does not expire any more, as in `settle_client`.
+        """
         headers = request.headers
-        if not self.on or not ("supported" in headers or "session-expires" in headers):
+        if not self.on:
+            return ()
+        if not ("supported" in headers or "session-expires" in headers):
+            self.stop(usage)
             return ()
         supports = request.supports(TAG)
         wanted = _seconds(request)
         if wanted is None and not supports:
+            self.stop(usage)
             return ()
         least = max(MIN_SE_S, _least(request))
         ours_s = self._core.settings.session_expires_s
