@@ -98,6 +98,9 @@ class UserAgentClient:
         if command.method == "INVITE":
             if usage.reinvite is not None:
                 raise LocalError("a re-INVITE of this usage is still unanswered")
+            if usage.accepted is not None:
+                # RFC 3261 §14.1: not while theirs goes on, and that ends with its ACK.
+                raise LocalError("the ACK of a 2xx of this usage is still due")
             dialog.exchange.send(Carrier.INVITE, has_sdp)
             owner.carrier, owner.opens = Carrier.FINAL, True
             usage.reinvite = owner
