@@ -19,6 +19,7 @@ from sip.commands import Respond, SendInvite
 from sip.errors import SipError
 from sip.events import InviteAnswered, InviteProgress
 from sip.flow import Flow, Target
+from sip.offer_answer import Role
 
 if TYPE_CHECKING:
     from pbx.session import Session
@@ -76,6 +77,8 @@ class Dial:
         self._from = from_
         self._legs: list[Leg] = []
         self._failures: list[LegEnd] = []
+        self._answers: dict[tuple[str, str | None], bytes] = {}
+        """Answers in reliable provisional responses, by leg and fork: the 2xx of that fork may repeat none."""
 
     async def run(self, targets: list[DialTarget], timeout_s: float, progress_s: float | None = None) -> Leg:
         """Ring all targets and return the leg that answered; its agreement is concluded, the caller not yet answered.
@@ -206,7 +209,10 @@ class Dial:
         session = self._session
         early = False
         if event.sdp is not None:
-            early = self._open_early(leg, negotiation.body_of(event.response))
+            body = negotiation.body_of(event.response)
+            if event.sdp is Role.ANSWER:
+                self._answers[leg.id, event.response.to_tag] = body
+            early = self._open_early(leg, body)
         if leg.state is LegState.NEW or (early and leg.state is LegState.RINGING):
             leg.state = LegState.EARLY if early else LegState.RINGING
             session.node.journal.emit(LegRinging(call=session.call.id, leg=leg.id, early_media=early))
@@ -237,8 +243,11 @@ class Dial:
         leg.state = LegState.UP
         leg.takes_info = takes_info(event.response)
         try:
-            if event.sdp is not None:
-                negotiation.take_answer(leg, negotiation.body_of(event.response))
+            body = negotiation.body_of(event.response) if event.sdp is not None else b""
+            # RFC 3262 §5: without a description of its own the 2xx stands by what its fork said before.
+            body = body or self._answers.get((leg.id, event.response.to_tag), b"")
+            if body:
+                negotiation.take_answer(leg, body)
             if leg.agreement is None:
                 raise SdpError("the 2xx carries no session description")
         except (SdpError, CodecMismatch) as error:
