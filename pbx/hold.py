@@ -18,6 +18,7 @@ def follow(session: Session, leg: Leg) -> None:
     """A leg's exchange is complete: it may have put the call on hold by it, or taken it back."""
     if leg.agreement is None or leg.state not in (LegState.UP, LegState.HELD):
         return
+    _retune(session, leg)
     holds = leg.agreement.direction in _DEAF
     if holds == (leg.state is LegState.HELD):
         return
@@ -35,3 +36,13 @@ def follow(session: Session, leg: Leg) -> None:
         return
     music = session.node.sounds.music(peer.agreement) if holds and source == "music" else None
     peer.player = music
+
+
+def _retune(session: Session, leg: Leg) -> None:
+    """Who hears music may have gone over to another codec: it goes on in that."""
+    player, peer = leg.player, leg.peer
+    if player is None or peer is None or peer.state is not LegState.HELD or session.tenant.hold_source != "music":
+        return
+    music = session.node.sounds.music(leg.agreement)
+    if music is None or (music.path, music.payload_type) != (player.path, player.payload_type):
+        leg.player = music
