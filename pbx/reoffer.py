@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from media.offer_answer import CodecMismatch
-from media.sdp import Format, SdpError
+from media.sdp import Format, SdpError, SessionDescription
 from pbx import hold, negotiation
 from pbx.leg import Leg, LegState
 from pbx.leg_end import LegEnd
@@ -53,7 +53,7 @@ def take_offer(session: Session, leg: Leg, tx: int, body: bytes, sdp: Role | Non
         return
     before = (leg.remote_sdp, leg.local_sdp, leg.agreement)
     codecs = leg.codecs
-    if leg.agreement is not None and leg.peer is not None:
+    if leg.agreement is not None and leg.peer is not None and leg.peer is not leg:
         codecs = negotiation.agreed_names(leg.agreement)
     try:
         negotiation.read_offer(leg, body)
@@ -122,7 +122,7 @@ def _offer(session: Session, leg: Leg, formats: tuple[Format, ...], tries: int) 
         session.ask(
             leg,
             SendInDialog(usage=leg.usage, method="INVITE", body=body),
-            partial(_take_reply, session, leg, formats, tries),
+            partial(_take_reply, session, leg, formats, tries, before),
         )
     except CodecMismatch:
         session.hang_up(leg, MISMATCH)
@@ -146,15 +146,18 @@ def _take_reply(
     leg: Leg,
     formats: tuple[Format, ...],
     tries: int,
+    before: SessionDescription | None,
     reply: ResponseReceived | RequestFailed,
 ) -> None:
-    status = reply.status if isinstance(reply, RequestFailed) else reply.response.status
-    if status == 491:
-        _again(session, leg, formats, tries)
-        return
     if _conclude(leg, reply):
         hold.follow(session, leg)
         session.connect(leg)
+        return
+    # RFC 3261 §14.1: what was refused never held; a refresh must not offer it again.
+    leg.local_sdp = before
+    status = reply.status if isinstance(reply, RequestFailed) else reply.response.status
+    if status == 491:
+        _again(session, leg, formats, tries)
         return
     session.log.info("offer refused", leg=leg.id, status=status)
     if leg.peer is None or _speak_alike(leg, leg.peer):
@@ -186,7 +189,7 @@ def _conclude(leg: Leg, reply: ResponseReceived | RequestFailed) -> bool:
 
 def refresh(session: Session, leg: Leg, updates: bool) -> None:
     """Refresh the session with a leg (RFC 4028 §7.4): nothing changes, the description stays the same."""
-    if leg.local_sdp is None:
+    if leg.down or leg.local_sdp is None:
         return
     body = b"" if updates else leg.local_sdp.encode()
     command = SendInDialog(usage=leg.usage, method="UPDATE" if updates else "INVITE", body=body)
@@ -239,14 +242,14 @@ def _answer_after(
     tx: int,
     body: bytes,
     peer: Leg,
-    before: object,
+    before: SessionDescription | None,
     reply: ResponseReceived | RequestFailed,
 ) -> None:
     """The peer has answered what was passed on: answer the leg that asked."""
     if leg.down:
         return
     if not _conclude(peer, reply):
-        peer.local_sdp = before  # type: ignore[assignment]
+        peer.local_sdp = before
         status = reply.status if isinstance(reply, RequestFailed) else reply.response.status
         session.node.send(Respond(tx=tx, status=status if status in _PASSED_ON else 488))
         return

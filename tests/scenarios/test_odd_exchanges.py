@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from media.sdp import parse_sdp
 from pbx.cdr import Cdr
 from sip.commands import Respond, SendInDialog
 from sip.events import AckReceived, InviteReceived, ReinviteReceived, ResponseReceived, UpdateReceived
@@ -206,4 +207,104 @@ async def test_a_new_codec_that_is_cancelled_while_the_other_side_is_asked() -> 
     await asyncio.sleep(1)
     states = [state for state in talk.board.media.states.values() if state is not None]
     assert all((0, 0) in state.payload_map and 0 in state.accept for state in states), states
+    await talk.end()
+
+
+@virtually
+async def test_a_refresh_that_asks_for_no_timer_ends_the_timer() -> None:
+    talk = Talk()
+    await talk.up("Supported: timer", "Session-Expires: 90;refresher=uac")
+    assert talk.answer().headers.get("session-expires") == "90;refresher=uac"
+    await talk.ask("UPDATE", 2)
+    assert talk.answer("UPDATE").headers.get("session-expires") is None
+    await asyncio.sleep(300)
+    assert not talk.raw.requests("BYE")
+    await talk.end()
+
+
+@virtually
+async def test_the_sound_of_the_fork_that_answers_is_taken() -> None:
+    talk = Talk()
+    callee = raw_peer(talk.board, talk.far.address)
+    await talk.ask("INVITE", 1, body=SDP)
+    (invite,) = callee.requests("INVITE")
+    for number, tag in ((1, "one"), (7, "two")):
+        rows = ("Require: 100rel", f"RSeq: {number}")
+        callee.reply(invite, 183, *rows, tag=tag, body=sdp(f"10.0.2.{number}0", 4000))
+        await asyncio.sleep(0.1)
+    for prack in callee.requests("PRACK"):
+        callee.reply(prack, 200)
+    callee.reply(invite, 200, tag="one")
+    await asyncio.sleep(0.1)
+    await talk.ask("ACK", 1)
+    states = [state for state in talk.board.media.states.values() if state is not None]
+    assert ("10.0.2.10", 4000) in [state.remote_rtp for state in states]
+    await talk.ask("BYE", 2)
+    (bye,) = callee.requests("BYE")
+    callee.reply(bye, 200)
+    await talk.board.settled()
+
+
+@virtually
+async def test_a_description_that_was_refused_is_not_offered_again() -> None:
+    talk = Talk()
+    await talk.up()
+    await talk.ask("INVITE", 2, body=sdp(CARRIER[0], 4000, (8, "PCMA/8000")))
+    await talk.ask("ACK", 2)
+    narrower = await talk.far.expect(ReinviteReceived)
+    talk.far.send(Respond(tx=narrower.tx, status=488))
+    await asyncio.sleep(1)
+    talk.far.reinvite(talk.incoming, b"")
+    reply = await talk.far.expect(ResponseReceived)
+    while reply.response.status < 200:
+        reply = await talk.far.expect(ResponseReceived)
+    assert [form.name for form in parse_sdp(reply.response.body).media[0].formats][:2] == ["PCMU", "PCMA"]
+    talk.far.ack(talk.incoming, talk.far.sdp)
+    await talk.end()
+
+
+@virtually
+async def test_music_follows_the_codec_of_who_hears_it() -> None:
+    talk = Talk()
+    await talk.up(body=sdp(CARRIER[0], 4000, (0, "PCMU/8000"), (8, "PCMA/8000")))
+    talk.far.reinvite(talk.incoming, sdp("10.0.2.1", 4000, direction="sendonly"))
+    await asyncio.sleep(1)
+    await talk.ask("INVITE", 2, body=sdp(CARRIER[0], 4000, (8, "PCMA/8000")))
+    await talk.ask("ACK", 2)
+    (player,) = [state.player for state in talk.board.media.states.values() if state is not None and state.player]
+    assert player.payload_type == 8
+    asked = await talk.far.expect(ReinviteReceived)
+    talk.far.send(Respond(tx=asked.tx, status=200, body=sdp("10.0.2.1", 4000, (8, "PCMA/8000"), direction="sendonly")))
+    await asyncio.sleep(1)
+    assert player in [state.player for state in talk.board.media.states.values() if state is not None]
+    await talk.end()
+
+
+@virtually
+async def test_an_echo_takes_another_codec() -> None:
+    talk = Talk()
+    await talk.ask("INVITE", 1, body=sdp(CARRIER[0], 4000, (0, "PCMU/8000")), number="9005")
+    await talk.ask("ACK", 1)
+    await talk.ask("INVITE", 2, body=sdp(CARRIER[0], 4000, (8, "PCMA/8000")))
+    await talk.ask("ACK", 2)
+    assert talk.statuses(2) == [100, 200]
+    (state,) = talk.board.media.states.values()
+    assert state is not None
+    assert (state.accept, state.payload_map) == ((8,), ((8, 8),))
+    await talk.end()
+
+
+@virtually
+async def test_no_invite_of_ours_before_the_ack_of_theirs() -> None:
+    talk = Talk()
+    await talk.up()
+    await talk.ask("INVITE", 2, body=sdp(CARRIER[0], 4400))
+    talk.far.reinvite(talk.incoming, sdp("10.0.2.1", 4000, (9, "G722/8000")))
+    await asyncio.sleep(0.2)
+    assert not talk.raw.requests("INVITE")
+    final = await talk.far.expect(ResponseReceived)
+    while final.response.status < 200:
+        final = await talk.far.expect(ResponseReceived)
+    assert final.response.status == 491
+    await talk.ask("ACK", 2)
     await talk.end()
