@@ -19,6 +19,7 @@ from types import FrameType
 
 from bench.calls import measure_calls
 from bench.certificates import measure_certificates
+from bench.configuration import measure_configuration
 from bench.cpu import machine_time
 from bench.figure import Figure
 from bench.latency import measure_latency
@@ -40,8 +41,9 @@ WORKS: dict[str, Callable[[Plan], list[Figure]]] = {
     "prompt": measure_prompt,
     "overload": measure_overload,
     "certificates": measure_certificates,
+    "configuration": measure_configuration,
 }
-ON_REQUEST = frozenset({"overload", "certificates"})
+ON_REQUEST = frozenset({"overload", "certificates", "configuration"})
 """Works that say how the server bears what it cannot serve; measured when they are named."""
 FULL_LIMIT_S, QUICK_LIMIT_S = 690.0, 110.0
 """Past this, works still to come measure one round each."""
