@@ -30,12 +30,14 @@ class Interval:
 class SessionTimer:
     """The running timer of one usage."""
 
-    __slots__ = ("interval", "timer", "updates")
+    __slots__ = ("interval", "least_s", "timer", "updates")
 
     def __init__(self, interval: Interval, updates: bool) -> None:
         self.interval = interval
         self.updates = updates
         """The far end takes UPDATE."""
+        self.least_s = MIN_SE_S
+        """The least that the far end takes, as far as it has said."""
         self.timer: Timer | None = None
 
     def stop(self) -> None:
@@ -68,9 +70,15 @@ class SessionTimers:
         refresher = "uac" if running.interval.ours else "uas"
         return (
             ("supported", TAG),
-            ("session-expires", f"{running.interval.expires_s};refresher={refresher}"),
-            ("min-se", str(MIN_SE_S)),
+            ("session-expires", f"{max(running.interval.expires_s, running.least_s)};refresher={refresher}"),
+            ("min-se", str(running.least_s)),
         )
+
+    def refused(self, usage: InviteUsage, response: Response) -> None:
+        """A 422 to an INVITE or UPDATE of ours within the dialog: the next one asks for what it demands."""
+        running, least_s = usage.session_timer, self.demanded(response)
+        if running is not None and least_s is not None:
+            running.least_s = max(running.least_s, least_s)
 
     def demanded(self, response: Response) -> int | None:
         """The interval that a 422 demands (RFC 4028 §6), None where it is none that we would use."""
@@ -148,6 +156,8 @@ class SessionTimers:
             before.stop()
             updates = updates or before.updates
         running = usage.session_timer = SessionTimer(interval, updates)
+        if before is not None:
+            running.least_s = before.least_s
         # RFC 4028 §10: refreshed at half the interval; given up a little before its end.
         grace_s = min(32.0, interval.expires_s / 3)
         delay_s = interval.expires_s / 2 if interval.ours else interval.expires_s - grace_s

@@ -399,6 +399,8 @@ class UserAgentClient:
         if status >= 300:
             if owner.opens:
                 dialog.exchange.rollback()
+            if status == 422:
+                self.session_timers.refused(usage, response)
         elif owner.method == "INVITE":
             cseq = response.cseq.number
             known = usage.acks.get(dialog.remote_tag)
