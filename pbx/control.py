@@ -8,7 +8,7 @@ from media.allocator import NoPortsLeft
 from media.event import PlayerFinished
 from media.offer_answer import CodecMismatch
 from media.sdp import SdpError
-from pbx import duration, negotiation, reoffer
+from pbx import duration, hold, negotiation, reoffer
 from pbx.call import Call
 from pbx.dial import Dial, DialTarget
 from pbx.events import CallAnswered, CallBridged, CallRouted, LegAnswered
@@ -211,6 +211,9 @@ class CallControl:
         if self.call.answered:
             session.node.journal.emit(CallBridged(call=self.call.id, leg_a=caller.id, leg_b=leg.id))
             session.checkpoint("bridge", with_leg=leg.id)
+            # Some begin on hold: third parties that set a call up, phones that have taken another call.
+            if hold.follow(session, caller) | hold.follow(session, leg):
+                session.connect(caller)
         while not caller.down and not leg.down:
             await session.next()
         gone, left = (caller, leg) if caller.down else (leg, caller)

@@ -14,14 +14,14 @@ _DEAF = ("recvonly", "inactive")
 """Our directions towards a far end that does not listen: it said sendonly, inactive or the address 0.0.0.0."""
 
 
-def follow(session: Session, leg: Leg) -> None:
-    """A leg's exchange is complete: it may have put the call on hold by it, or taken it back."""
+def follow(session: Session, leg: Leg) -> bool:
+    """A leg's exchange is complete: it may have put the call on hold by it, or taken it back; whether it has."""
     if leg.agreement is None or leg.state not in (LegState.UP, LegState.HELD):
-        return
+        return False
     _retune(session, leg)
     holds = leg.agreement.direction in _DEAF
     if holds == (leg.state is LegState.HELD):
-        return
+        return False
     call = session.call.id
     if holds:
         leg.state = LegState.HELD
@@ -32,10 +32,9 @@ def follow(session: Session, leg: Leg) -> None:
     source = session.tenant.hold_source
     leg.muted = holds and source != "device"
     peer = leg.peer
-    if peer is None or peer is leg or peer.down:
-        return
-    music = session.node.sounds.music(peer.agreement) if holds and source == "music" else None
-    peer.player = music
+    if peer is not None and peer is not leg and not peer.down:
+        peer.player = session.node.sounds.music(peer.agreement) if holds and source == "music" else None
+    return True
 
 
 def _retune(session: Session, leg: Leg) -> None:
