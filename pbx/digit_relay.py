@@ -70,6 +70,9 @@ def take_info(session: Session, leg: Leg, tx: int, request: Request) -> None:
         session.node.send(Respond(tx=tx, status=469, reason="Bad Info Package", headers=(("recv-info", ""),)))
         return
     try:
+        encoding = (request.headers.get("content-encoding") or "identity").strip().lower()
+        if encoding != "identity":
+            raise digits.UnknownForm(encoding)
         digit, duration_ms = digits.read_info(request.headers.get("content-type") or "", request.body)
     except digits.UnknownForm:
         session.node.send(Respond(tx=tx, status=415, headers=(("accept", digits.ACCEPTED),)))
