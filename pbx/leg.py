@@ -65,6 +65,7 @@ class Leg:
         "local_sdp",
         "muted",
         "number",
+        "offer_due",
         "owner",
         "peer",
         "player",
@@ -134,6 +135,8 @@ class Leg:
         """The body that `agreement` was concluded from, to know it again in the 2xx."""
         self.answer_due = False
         """Our 2xx carried the offer: the ACK brings the answer."""
+        self.offer_due = False
+        """An offer of ours crossed one of the far end's and is made again soon."""
         self.sdp_id = sdp_id
         self.sdp_version = 0
         self.end: LegEnd | None = None

@@ -26,7 +26,8 @@ MISMATCH = LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, 
 
 # A far end that announced UPDATE and does not serve it after all.
 _NO_UPDATE = frozenset({405, 501})
-_LATER = frozenset({491, 500})
+# 422: with the interval that it demands, which the stack has noted.
+_LATER = frozenset({422, 491, 500})
 _REFRESH_RETRY_S = 5.0
 
 RETRIES = 3
@@ -98,8 +99,11 @@ def settled(session: Session, leg: Leg) -> None:
     align(session, leg)
 
 
-def align(session: Session, leg: Leg) -> None:
-    """Make the peer of a leg speak what the leg hears: it is offered anew what both can where it would not."""
+def align(session: Session, leg: Leg, tries: int = 0) -> None:
+    """Make the peer of a leg speak what the leg hears: it is offered anew what both can where it would not.
+
+    `tries` is how often such an offer has met another already.
+    """
     peer = _live_peer(leg)
     if peer is None or leg.agreement is None or peer.agreement is None:
         return
@@ -109,7 +113,7 @@ def align(session: Session, leg: Leg) -> None:
     assert leg.remote_sdp is not None
     agreed = negotiation.agreed_names(leg.agreement)
     formats = negotiation.offered_formats(leg.remote_sdp, tuple(name for name in agreed if name in peer.codecs))
-    _offer(session, peer, formats, 0)
+    _offer(session, peer, formats, tries)
 
 
 def _offer(session: Session, leg: Leg, formats: tuple[Format, ...], tries: int) -> None:
@@ -122,29 +126,38 @@ def _offer(session: Session, leg: Leg, formats: tuple[Format, ...], tries: int) 
         session.ask(
             leg,
             SendInDialog(usage=leg.usage, method="INVITE", body=body),
-            partial(_take_reply, session, leg, formats, tries, before),
+            partial(_take_reply, session, leg, tries, before),
         )
     except CodecMismatch:
         session.hang_up(leg, MISMATCH)
     except LocalError:
         leg.local_sdp = before
-        _again(session, leg, formats, tries)
+        _again(session, leg, tries)
 
 
-def _again(session: Session, leg: Leg, formats: tuple[Format, ...], tries: int) -> None:
+def _again(session: Session, leg: Leg, tries: int) -> None:
+    if leg.offer_due:
+        return  # One is enough, however often its peer changes meanwhile.
     if tries < RETRIES:
         # RFC 3261 §14.1: whoever owns the Call-ID waits longer, so that one of the two goes first.
         rng = session.node.rng
         delay_s = rng.uniform(0.0, 2.0) if leg.inbound else rng.uniform(2.1, 4.0)
-        session.alarm(delay_s, partial(_offer, session, leg, formats, tries + 1))
+        leg.offer_due = True
+        session.alarm(delay_s, partial(_offer_due, session, leg, tries + 1))
     else:
-        session.log.warning("offer not taken", leg=leg.id, why="it crossed others each time")
+        session.log.warning("offer not taken", leg=leg.id, why="refused for now each time")
+
+
+def _offer_due(session: Session, leg: Leg, tries: int) -> None:
+    """Offer a leg what it should speak by now: its peer may have changed since."""
+    leg.offer_due = False
+    if leg.peer is not None:
+        align(session, leg.peer, tries)
 
 
 def _take_reply(
     session: Session,
     leg: Leg,
-    formats: tuple[Format, ...],
     tries: int,
     before: SessionDescription | None,
     reply: ResponseReceived | RequestFailed,
@@ -156,8 +169,8 @@ def _take_reply(
     # RFC 3261 §14.1: what was refused never held; a refresh must not offer it again.
     leg.local_sdp = before
     status = reply.status if isinstance(reply, RequestFailed) else reply.response.status
-    if status == 491:
-        _again(session, leg, formats, tries)
+    if status in (422, 491):
+        _again(session, leg, tries)
         return
     session.log.info("offer refused", leg=leg.id, status=status)
     if leg.peer is None or _speak_alike(leg, leg.peer):

@@ -308,3 +308,88 @@ async def test_no_invite_of_ours_before_the_ack_of_theirs() -> None:
     assert final.response.status == 491
     await talk.ask("ACK", 2)
     await talk.end()
+
+
+@virtually
+async def test_a_refresh_that_is_too_brief_is_made_again_with_the_interval_demanded() -> None:
+    talk = Talk()
+    await talk.ring()
+    await talk.pick_up(("session-expires", "90;refresher=uac"), ("require", "timer"))
+    refresh = await talk.far.expect(UpdateReceived, 100)
+    talk.far.send(Respond(tx=refresh.tx, status=422, headers=(("min-se", "120"),)))
+    refresh = await talk.far.expect(UpdateReceived, 30)
+    assert refresh.request.headers.get("session-expires") == "120;refresher=uac"
+    assert refresh.request.headers.get("min-se") == "120"
+    talk.far.send(Respond(tx=refresh.tx, status=200, headers=(("session-expires", "120;refresher=uac"),)))
+    await talk.far.expect(UpdateReceived, 65)
+    await talk.end()
+
+
+@virtually
+async def test_an_offer_that_is_made_again_says_what_fits_by_then() -> None:
+    talk = Talk()
+    await talk.up()
+    await talk.ask("INVITE", 2, body=sdp(CARRIER[0], 4000, (8, "PCMA/8000")))
+    await talk.ask("ACK", 2)
+    asked = await talk.far.expect(ReinviteReceived)
+    talk.far.send(Respond(tx=asked.tx, status=491))
+    await asyncio.sleep(0.1)
+    # Before it is made again the carrier goes back to what it had.
+    await talk.ask("INVITE", 3, body=sdp(CARRIER[0], 4000, (0, "PCMU/8000")))
+    asked = await talk.far.expect(ReinviteReceived)
+    talk.far.send(Respond(tx=asked.tx, status=200, body=sdp("10.0.2.1", 4000, (0, "PCMU/8000"))))
+    await asyncio.sleep(0.1)
+    await talk.ask("ACK", 3)
+    await asyncio.sleep(10)
+    assert not [event for event in talk.far.events if isinstance(event, ReinviteReceived)]
+    assert {state.accept for state in talk.board.media.states.values() if state is not None} == {(0,)}
+    await talk.end()
+
+
+@virtually
+async def test_a_storm_of_491_makes_few_offers() -> None:
+    talk = Talk()
+    await talk.up()
+    offers = 0
+    for cseq in range(2, 32):
+        await talk.ask("INVITE", cseq, body=sdp(CARRIER[0], 4000, (8, "PCMA/8000")))
+        await talk.ask("ACK", cseq)
+        for event in talk.far.events:
+            if isinstance(event, ReinviteReceived):
+                talk.far.send(Respond(tx=event.tx, status=491))
+        talk.far.events.clear()
+    for _ in range(200):
+        await asyncio.sleep(0.1)
+        for event in talk.far.events:
+            if isinstance(event, ReinviteReceived):
+                offers += 1
+                talk.far.send(Respond(tx=event.tx, status=491))
+        talk.far.events.clear()
+    assert offers <= 4
+    await talk.end()
+
+
+@pytest.mark.parametrize("side", ["caller", "callee"])
+@virtually
+async def test_a_call_that_begins_on_hold(side: str) -> None:
+    talk = Talk()
+    held = SDP.replace(b"c=IN IP4 10.0.1.1", b"c=IN IP4 0.0.0.0") if side == "caller" else SDP
+    talk.far.sdp = sdp("10.0.2.1", 4000, direction="inactive" if side == "callee" else "sendrecv")
+    await talk.up(body=held)
+    hears = "10.0.2.1" if side == "caller" else CARRIER[0]
+    (state,) = [state for state in talk.board.media.states.values() if state is not None and state.player]
+    assert state.remote_rtp == (hears, 4000)
+    assert state.send
+    await asyncio.sleep(5)
+    record = await talk.end()
+    assert (record.hold_count, record.hold_ms > 4000) == (1, True)
+
+
+@virtually
+async def test_an_info_in_an_encoding_that_nobody_knows() -> None:
+    talk = Talk()
+    await talk.up()
+    rows = ("Content-Type: application/dtmf-relay", "Content-Encoding: gzip")
+    await talk.ask("INFO", 2, *rows, body=b"Signal=1")
+    assert talk.answer("INFO").status == 415
+    await talk.end()
