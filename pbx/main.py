@@ -10,7 +10,8 @@ import random
 import secrets
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,13 +33,12 @@ from pbx.certificate_watch import CertificateWatch
 from pbx.clock import SystemClock
 from pbx.collector import Collector
 from pbx.configuration import Configuration
-from pbx.draft import Swap
 from pbx.events import NodeStarted, NodeStopping
 from pbx.ingress import Ingress
 from pbx.journal import Journal
 from pbx.keepalive import Keepalive
 from pbx.listening import addresses, open_transports, tls_contexts
-from pbx.location import Location, restored_binding
+from pbx.location import DeviceKey, Location, restored_binding
 from pbx.logs import set_up_logs
 from pbx.loop_lag import LoopLag
 from pbx.media_watch import MediaWatch
@@ -69,8 +69,6 @@ SWEEP_S = 1.0
 TRACE_S = 0.1
 TRACE_AGE_S = 72 * 3600.0
 FEW_CALLS = 10
-MANY_OBJECTS = 1000
-"""Of the configuration, swapped at once: worth keeping them out of the search for garbage."""
 FORGET_SLACK_S = 0.25
 EXIT_CONFIG = 78
 EXIT_TRANSIENT = 1
@@ -95,6 +93,8 @@ class Server:
         self._tracer: Tracer | None = None
         self._tally = Tally()
         self._doors: Doors | None = None
+        self._begun = AsyncExitStack()
+        """What is to be ended where the start comes to nothing."""
 
     async def start(self) -> bool:
         """Bring everything up; False where the configuration has errors, which have been printed."""
@@ -122,10 +122,12 @@ class Server:
         self._location = Location(self._journal)
         self._configuration = Configuration(EMPTY, settings.sip.public_address)
         self._records = RecordsClient(data, database_url=url)
-        self._store = ConfigurationClient(self._records, self._configuration, self._swapped)
+        self._store = ConfigurationClient(
+            self._records, self._configuration, drop=self._drop, settle=self._collector.settle
+        )
+        self._begun.push_async_callback(self._records.stop)
         await self._records.start()
         if not await self._configure():
-            await self._records.stop()
             return False
         self._assemble(await self._sounds(data))
         tls = tls_contexts(settings.tls)
@@ -133,13 +135,10 @@ class Server:
         # Before the doors open: the first call may be there at once.
         self._media = self._make_media()
         self._node.media = self._media
+        self._begun.push_async_callback(self._media.stop)
         await self._media.start()
         self._room = self._media.capacity()
-        try:
-            self._transports = open_transports(settings, self._node, loop, tls)
-        except OSError:
-            await self._media.stop()
-            raise
+        self._transports = open_transports(settings, self._node, loop, tls)
         self._node.transport = self._transports
         self._location.is_open = self._transports.is_open
         self._location.watch(lambda binding, now: self._transports.vouch(binding.flow))
@@ -200,14 +199,12 @@ class Server:
         await self._store.load()
         return True
 
-    def _swapped(self, swap: Swap) -> None:
-        """Another configuration is in force: devices that are gone are not registered any more; calls go on."""
+    def _drop(self, devices: Sequence[DeviceKey]) -> None:
+        """Devices that are gone are not registered any more; calls go on."""
         now = self._clock.now()
-        for key in swap.gone:
+        for key in devices:
             for binding in self._location.of(key, now):
                 self._location.remove(binding)
-        if swap.objects > MANY_OBJECTS:
-            self._collector.settle()
 
     async def _sounds(self, data: Path) -> Sounds:
         # One folder per language, and `music`.
@@ -325,6 +322,10 @@ class Server:
         if self._certificates is not None:
             self._certificates.hurry(self._clock.wall_ns() / 1e9)
 
+    async def abandon(self) -> None:
+        """End what a start that failed, or that was broken off, had begun."""
+        await self._begun.aclose()
+
     async def stop(self) -> None:
         """No new calls, end those that run, write everything down."""
         self._ingress.admission.draining = True
@@ -353,9 +354,24 @@ async def serve(settings: Settings, documents: list[Path]) -> int:
         loop.add_signal_handler(number, ended.set)
     server = Server(settings, documents)
     loop.add_signal_handler(signal.SIGHUP, server.hurry_certificates)
-    if not await server.start():
+    starting, ending = loop.create_task(server.start()), loop.create_task(ended.wait())
+    # A database that is away may hold the start up for as long as it likes; a signal ends it all the same.
+    await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+    started = False
+    try:
+        if not starting.done():
+            starting.cancel()
+            with suppress(asyncio.CancelledError):
+                await starting
+            return 0
+        started = starting.result()
+    finally:
+        if not started:
+            ending.cancel()
+            await server.abandon()
+    if not started:
         return EXIT_CONFIG
-    await ended.wait()
+    await ending
     await server.stop()
     return 0
 

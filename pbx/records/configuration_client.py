@@ -26,11 +26,13 @@ from pbx.config_object import (
     row_of,
 )
 from pbx.configuration import Configuration
-from pbx.draft import Swap
+from pbx.draft import DeviceKey, Swap
 from pbx.records.client import RecordsClient
 
 SLICE = 50
 """Objects that are taken between two turns of the loop: about a millisecond."""
+MANY = 1000
+"""Objects swapped at once that are worth keeping out of the search for garbage."""
 _log = logging.getLogger(__name__)
 
 
@@ -73,15 +75,21 @@ class Told:
 class ConfigurationClient:
     """Each request raises RecordsError where `records` cannot do it, for want of its database in particular.
 
-    `swapped` is told of every swap. Changes are made one after the other.
+    `drop` is told of devices that may not be registered any more, `settle` when very much is new. Changes are made one
+    after the other.
     """
 
     def __init__(
-        self, records: RecordsClient, configuration: Configuration, swapped: Callable[[Swap], None] = lambda swap: None
+        self,
+        records: RecordsClient,
+        configuration: Configuration,
+        drop: Callable[[Sequence[DeviceKey]], None],
+        settle: Callable[[], None],
     ) -> None:
         self._records = records
         self._configuration = configuration
-        self._swapped = swapped
+        self._drop = drop
+        self._settle = settle
         self._turn = asyncio.Lock()
         self.version = 0
         """The version in force here."""
@@ -205,11 +213,29 @@ class ConfigurationClient:
             offset += len(rows)
             if offset >= total:
                 break
+        while draft.sift(SLICE):
+            await _breathe()
         swap = draft.finish(str(version))
         self._configuration.swap(swap)
         self.version = int(version or 0)
-        self._swapped(swap)
+        await self._clear_up(swap)
         return True
+
+    async def _clear_up(self, swap: Swap) -> None:
+        """What follows from a swap, in slices as well: registrations of devices that are gone, memory."""
+        for begin in range(0, len(swap.gone), SLICE):
+            self._drop(swap.gone[begin : begin + SLICE])
+            await _breathe()
+        if swap.objects > MANY:
+            self._settle()
+        while swap.former:
+            del swap.former[-SLICE:]
+            await _breathe()
+
+
+async def _breathe() -> None:
+    """Let the loop do everything else that is due."""
+    await asyncio.sleep(0)
 
 
 def _author(by: str, summary: str | None) -> list[str | None]:
