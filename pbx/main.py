@@ -193,6 +193,9 @@ class Server:
                 print(error, file=sys.stderr)
             if applied.errors:
                 print(f"{len(applied.errors)} error(s) in the configuration; nothing was started.", file=sys.stderr)
+                if applied.outcome.version:
+                    where = self._settings.data.directory
+                    print(f"What earlier starts applied is in {where}; --data names another place.", file=sys.stderr)
                 return False
             for name in applied.skipped:
                 print(f"{name} was applied before; what was changed since stays.", file=sys.stderr)
