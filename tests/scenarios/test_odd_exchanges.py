@@ -393,3 +393,19 @@ async def test_an_info_in_an_encoding_that_nobody_knows() -> None:
     await talk.ask("INFO", 2, *rows, body=b"Signal=1")
     assert talk.answer("INFO").status == 415
     await talk.end()
+
+
+@virtually
+async def test_a_caller_that_narrows_its_codecs_before_the_answer() -> None:
+    talk = Talk()
+    await talk.ring("Supported: 100rel")
+    await talk.ask("PRACK", 2, f"RAck: {await talk.early()} 1 INVITE")
+    await talk.ask("UPDATE", 3, body=sdp(CARRIER[0], 4000, (8, "PCMA/8000")))
+    assert talk.answer("UPDATE").status == 200
+    await talk.pick_up()
+    asked = await talk.far.expect(ReinviteReceived)
+    talk.far.send(Respond(tx=asked.tx, status=200, body=sdp("10.0.2.1", 4000, (8, "PCMA/8000"))))
+    await asyncio.sleep(1)
+    states = [state for state in talk.board.media.states.values() if state is not None]
+    assert [(state.accept, state.payload_map) for state in states] == [((8,), ((8, 8),))] * 2
+    await talk.end()
