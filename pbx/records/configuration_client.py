@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from pbx.config_error import ConfigError
 from pbx.config_object import (
@@ -29,6 +30,7 @@ from pbx.configuration import Configuration
 from pbx.draft import DeviceKey, Swap
 from pbx.records.client import RecordsClient
 
+T = TypeVar("T")
 SLICE = 50
 """Objects that are taken between two turns of the loop: about a millisecond."""
 MANY = 1000
@@ -91,6 +93,7 @@ class ConfigurationClient:
         self._drop = drop
         self._settle = settle
         self._turn = asyncio.Lock()
+        self._under_way: set[asyncio.Task[Any]] = set()
         self.version = 0
         """The version in force here."""
 
@@ -146,22 +149,28 @@ class ConfigurationClient:
     ) -> Outcome:
         """All of it or nothing; the outcome says what is wrong, or what changed and is in force now."""
         wishes = [row_of(one) for one in upserts], [row_of(one) for one in deletes]
-        async with self._turn:
+
+        async def made() -> Outcome:
             row = await self._records.configuration("change", *wishes, _author(by, summary), dry_run)
             return await self._in_force(outcome_of(row), dry_run)
+
+        return await self._to_the_end(made)
 
     async def apply(self, body: bytes, *, by: str, prune: bool = False, dry_run: bool = False) -> Told:
         """Make what documents name what they say; `prune` deletes what they do not name.
 
         `body` is `pbx.records.told`'s JSON, read in `records` alone: a large one would stop the loop here.
         """
-        async with self._turn:
+
+        async def made() -> Told:
             version, refused, answer = await self._records.configuration(
                 "apply", body, _author(by, None), prune, dry_run
             )
             if not dry_run and version != self.version:
                 await self._catch_up()
             return Told(refused=refused, answer=answer)
+
+        return await self._to_the_end(made)
 
     async def apply_files(self, paths: Sequence[str], *, by: str) -> Applied:
         """Apply those files that were not applied before with the content that they have."""
@@ -176,11 +185,14 @@ class ConfigurationClient:
     async def restore(self, number: int, *, by: str, dry_run: bool = False) -> Outcome:
         """Make a new version that says what version `number` said; tokens stay as they are. Raises QueryError."""
         author = _author(by, f"version {number} restored")
-        async with self._turn:
+
+        async def made() -> Outcome:
             found = await self._records.configuration("restore", number, author, dry_run)
             if isinstance(found, str):
                 raise QueryError(found)
             return await self._in_force(outcome_of(found), dry_run)
+
+        return await self._to_the_end(made)
 
     async def export(self, tenant: str | None = None) -> bytes:
         """The configuration as a YAML document, UTF-8. Raises QueryError for a tenant that is not there."""
@@ -188,6 +200,24 @@ class ConfigurationClient:
         if found is None:
             raise QueryError(f"there is no tenant {tenant}")
         return bytes(found)
+
+    async def _to_the_end(self, make: Callable[[], Awaitable[T]]) -> T:
+        """Make a change in its turn. Who gives up waiting does not stop it: what is stored has to come into force."""
+
+        async def in_turn() -> T:
+            async with self._turn:
+                return await make()
+
+        task = asyncio.get_running_loop().create_task(in_turn(), name="configuration change")
+        self._under_way.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            # Where nobody waits any more, nobody hears of it either.
+            task.exception()
 
     async def _in_force(self, outcome: Outcome, dry_run: bool) -> Outcome:
         if not dry_run and outcome.version != self.version:
@@ -200,14 +230,16 @@ class ConfigurationClient:
             _log.warning("the configuration changed while it was being fetched; fetched again")
 
     async def _fetch(self) -> bool:
-        """False where a newer version came in between."""
+        """False where a newer version, or another records process, came in between."""
         draft = self._configuration.draft()
-        offset, version = 0, None
+        offset = 0
+        first: tuple[int, int, int] | None = None
         while True:
-            found, total, rows = await self._records.configuration("compiled", self.version, offset, SLICE)
-            if version not in (None, found):
+            *found, rows = await self._records.configuration("compiled", self.version, offset, SLICE)
+            process, version, total = found
+            if first not in (None, (process, version, total)):
                 return False
-            version = found
+            first = (process, version, total)
             for row in rows:
                 draft.take(row)
             offset += len(rows)
@@ -217,7 +249,7 @@ class ConfigurationClient:
             await _breathe()
         swap = draft.finish(str(version))
         self._configuration.swap(swap)
-        self.version = int(version or 0)
+        self.version = version
         await self._clear_up(swap)
         return True
 

@@ -256,7 +256,10 @@ class Configurator:
         return found
 
     def compiled(self, since: int, offset: int, limit: int) -> tuple[int, int, list[Row]]:
-        """Version, how many objects changed after version `since`, and the rows of some of them. Raises StoreAway."""
+        """Version, how many objects changed after version `since`, and the rows of some of them. Raises StoreAway.
+
+        Their order is that of this configurator alone: another one may give them in another.
+        """
         state = self.state
         if self._slices[:2] != (since, state.version):
             self._slices = (since, state.version, state.changed_since(since))

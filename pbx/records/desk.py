@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import secrets
 import time
@@ -50,7 +51,8 @@ def _now_ms() -> int:
 
 
 def _compiled(configurator: Configurator, since: int, offset: int, limit: int) -> list[Any]:
-    return list(configurator.compiled(since, offset, limit))
+    # The process says who it is: slices of two different ones do not fit together.
+    return [os.getpid(), *configurator.compiled(since, offset, limit)]
 
 
 def _get(configurator: Configurator, key: Row) -> list[Any] | None:

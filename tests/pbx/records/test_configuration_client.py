@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -233,6 +234,44 @@ def test_a_change_is_made_once_however_often_records_dies(tmp_path: Path) -> Non
             assert outcome.faults == (), "the answer that was lost is given again"
             assert str(number) in house.acme
         assert len(await house.client.versions()) == 13
+
+    in_house(tmp_path, None, scenario)
+
+
+def test_who_gives_up_waiting_stops_nothing(tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        await applied(house)
+        wish = Upsert(kind="extension", tenant="acme", body={"number": "2000"})
+        impatient = asyncio.create_task(house.client.change([wish], by="tests"))
+        for _ in range(2):  # it begins, and takes its turn
+            await asyncio.sleep(0)
+        impatient.cancel()
+        await house.client.load()
+        assert "2000" in house.acme
+
+    in_house(tmp_path, None, scenario)
+
+
+def test_slices_of_two_processes_are_not_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = "".join(f"  - {{number: {number}}}\n" for number in range(3000, 3600))
+    document = f"tenants:\n- key: acme\n  domain: acme.example\n  extensions:\n{many}"
+
+    async def scenario(house: House) -> None:
+        asked = house.records.configuration
+        asked_for = 0
+
+        async def dying(name: str, *arguments: object) -> Any:
+            nonlocal asked_for
+            answer = await asked(name, *arguments)
+            asked_for += name == "compiled"
+            if name == "compiled" and asked_for == 4:
+                os.kill(house.records.pid or 0, signal.SIGKILL)
+            return answer
+
+        monkeypatch.setattr(house.records, "configuration", dying)
+        assert await applied(house, document) == ""
+        assert len(house.acme) == 600
+        assert asked_for > 600 // 50 + 2, "the fetch began anew"
 
     in_house(tmp_path, None, scenario)
 
