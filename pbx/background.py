@@ -16,6 +16,7 @@ from sip.core import ALLOW
 from sip.events import (
     AckMissing,
     AckReceived,
+    AnswerSent,
     ByeReceived,
     DialogLost,
     DialogRequest,
@@ -66,6 +67,11 @@ def attend(session: Session, leg: Leg, signal: SipSignal | MediaSignal) -> bool:
             if tx:
                 reoffer.take_offer(session, leg, tx, negotiation.body_of(request), sdp, False)
             return True
+        case AnswerSent():
+            for write_down in leg.on_answer:
+                write_down()
+            leg.on_answer.clear()
+            return True
         case PrackMissing():
             session.leg_down(leg, _NO_PRACK)
         case RefreshDue(_, updates):
@@ -98,8 +104,8 @@ def attend(session: Session, leg: Leg, signal: SipSignal | MediaSignal) -> bool:
 
 
 def _bye_end(leg: Leg, request: Request) -> LegEnd:
-    # RFC 3261 §15: a caller may also end an early dialog by BYE.
-    up = leg.state in (LegState.UP, LegState.HELD)
+    # RFC 3261 §15: a caller may also end an early dialog by BYE, one whose answer it has not got among them.
+    up = leg.state in (LegState.UP, LegState.HELD) and not leg.on_answer
     reason = Reason.NORMAL if up else Reason.CALLER_CANCELLED
     return LegEnd(reason=reason, party=leg.party, q850=reason_cause(request) or 16)
 

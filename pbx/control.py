@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from media.allocator import NoPortsLeft
@@ -88,10 +89,18 @@ class CallControl:
         if not session.node.send(Respond(usage=caller.usage, status=200, body=body)):
             return  # The caller cancelled a moment ago; its inbox says so.
         caller.state = LegState.UP
-        self.call.answered = True
         session.connect(caller)
         duration.limit(session, caller, *(() if by is None else (by,)))
-        journal = session.node.journal
+        if session.node.stack.holds_answer(caller.usage):
+            # The caller may still go without having been answered, and its record must not say that it was.
+            caller.on_answer.append(partial(self._answered, by))
+        else:
+            self._answered(by)
+
+    def _answered(self, by: Leg | None) -> None:
+        """The caller's 2xx has gone out: write it down."""
+        caller, journal = self.caller, self._session.node.journal
+        self.call.answered = True
         journal.emit(CallAnswered(call=self.call.id, leg=None if by is None else by.id))
         agreement = caller.agreement
         codec = agreement.formats[0].name if agreement is not None and agreement.formats else None
@@ -209,17 +218,24 @@ class CallControl:
         else:
             self.answer(negotiation.agreed_names(leg.agreement), by=leg)
         if self.call.answered:
-            session.node.journal.emit(CallBridged(call=self.call.id, leg_a=caller.id, leg_b=leg.id))
-            session.checkpoint("bridge", with_leg=leg.id)
-            # Some begin on hold: third parties that set a call up, phones that have taken another call.
-            if hold.follow(session, caller) | hold.follow(session, leg):
-                session.connect(caller)
+            self._bridged(leg)
+        else:
+            caller.on_answer.append(partial(self._bridged, leg))
         while not caller.down and not leg.down:
             await session.next()
         gone, left = (caller, leg) if caller.down else (leg, caller)
         assert gone.end is not None
         session.hang_up(left, gone.end)
         return gone.end
+
+    def _bridged(self, leg: Leg) -> None:
+        """The caller and a leg hear each other."""
+        session, caller = self._session, self.caller
+        session.node.journal.emit(CallBridged(call=self.call.id, leg_a=caller.id, leg_b=leg.id))
+        session.checkpoint("bridge", with_leg=leg.id)
+        # Some begin on hold: third parties that set a call up, phones that have taken another call.
+        if hold.follow(session, caller) | hold.follow(session, leg):
+            session.connect(caller)
 
     async def echo(self) -> None:
         """Answer, and give back to the caller what it says until it leaves."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -66,6 +67,7 @@ class Leg:
         "muted",
         "number",
         "offer_due",
+        "on_answer",
         "owner",
         "peer",
         "player",
@@ -137,6 +139,8 @@ class Leg:
         """Our 2xx carried the offer: the ACK brings the answer."""
         self.offer_due = False
         """An offer of ours crossed one of the far end's and is made again soon."""
+        self.on_answer: list[Callable[[], None]] = []
+        """What is written down once our 2xx, which waits for a PRACK, has gone out."""
         self.sdp_id = sdp_id
         self.sdp_version = 0
         self.end: LegEnd | None = None

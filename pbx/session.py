@@ -200,6 +200,7 @@ class Session:
             return
         leg.state = LegState.DOWN
         leg.end = end
+        leg.on_answer.clear()
         self.ledger.forget(leg.id)
         self.node.disown(leg)
         if leg.port is not None:

@@ -89,6 +89,13 @@ class PrackMissing:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerSent:
+    """A 2xx of ours that had to wait for a PRACK has gone out."""
+
+    usage: int
+
+
+@dataclass(frozen=True, slots=True)
 class RefreshDue:
     """The session is to be refreshed (RFC 4028 §10): by an UPDATE where the far end takes it, else a re-INVITE."""
 
@@ -203,6 +210,7 @@ Event = (
     | UpdateReceived
     | PrackReceived
     | PrackMissing
+    | AnswerSent
     | RefreshDue
     | SessionExpired
     | DialogRequest

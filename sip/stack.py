@@ -183,6 +183,10 @@ class Stack:
         found = self._core.usages.get(usage)
         return found.dialog.state() if found is not None and found.dialog is not None else None
 
+    def holds_answer(self, usage: int) -> bool:
+        """Whether a 2xx that was given to `send` waits for a PRACK (RFC 3262 §3); `AnswerSent` follows."""
+        return self._server.holds_answer(usage)
+
     @property
     def retransmissions(self) -> tuple[int, int]:
         """Messages that we sent again, and requests that peers sent again."""

@@ -12,6 +12,7 @@ from sip.errors import LocalError, MalformedHeader
 from sip.events import (
     AckMissing,
     AckReceived,
+    AnswerSent,
     ByeReceived,
     DialogRequest,
     InviteCancelled,
@@ -237,12 +238,21 @@ class UserAgentServer:
         while reliable is not None and reliable.waiting and reliable.pending is None:
             if usage.phase is not Phase.INVITING:
                 return
-            self._answer_invite(usage, reliable.waiting.pop(0), now)
+            command = reliable.waiting.pop(0)
+            self._answer_invite(usage, command, now)
+            if 200 <= command.status < 300:
+                self._core.events.append(AnswerSent(usage.ident))
 
     def _refuse_usage(self, usage: InviteUsage, status: int, now: float) -> None:
         """End an INVITE that the user will not hear of again."""
         if usage.phase is Phase.INVITING:
             self._answer_invite(usage, Respond(usage=usage.ident, status=status), now)
+
+    def holds_answer(self, ident: int) -> bool:
+        """Whether a 2xx of a usage waits for a PRACK; `AnswerSent` tells when it goes out."""
+        usage = self._core.usages.get(ident)
+        waiting = usage.reliable.waiting if usage is not None and usage.reliable is not None else ()
+        return any(200 <= command.status < 300 for command in waiting)
 
     def withdraw(self, command: Bye, now: float) -> bool:
         """A hang-up that overtakes a 2xx which still waits for a PRACK refuses the INVITE; False where none does."""

@@ -409,3 +409,36 @@ async def test_a_caller_that_narrows_its_codecs_before_the_answer() -> None:
     states = [state for state in talk.board.media.states.values() if state is not None]
     assert [(state.accept, state.payload_map) for state in states] == [((8,), ((8, 8),))] * 2
     await talk.end()
+
+
+@pytest.mark.parametrize(("ends", "result"), [("CANCEL", "abandoned"), ("BYE", "abandoned"), ("", "failed")])
+@virtually
+async def test_a_caller_that_never_got_the_answer_was_not_answered(ends: str, result: str) -> None:
+    talk = Talk()
+    via = await talk.ring("Supported: 100rel")
+    await talk.early()
+    talk.far.send(Respond(usage=talk.incoming, status=200, body=talk.far.sdp))
+    await talk.far.expect(AckReceived)
+    await asyncio.sleep(1)
+    if ends:
+        await talk.ask(ends, 1 if ends == "CANCEL" else 2, via=via if ends == "CANCEL" else None)
+    else:
+        await asyncio.sleep(70)
+    assert 200 not in talk.statuses(1)
+    await talk.ask("ACK", 1, via=via)
+    (record,) = await talk.board.settled()
+    assert (record.result, record.answer_at_ms, record.talk_ms) == (result, None, 0), record
+
+
+@virtually
+async def test_a_call_is_answered_when_the_answer_goes_out() -> None:
+    talk = Talk()
+    await talk.ring("Supported: 100rel")
+    rseq = await talk.early()
+    talk.far.send(Respond(usage=talk.incoming, status=200, body=talk.far.sdp))
+    await asyncio.sleep(3)
+    await talk.ask("PRACK", 2, f"RAck: {rseq} 1 INVITE")
+    await talk.ask("ACK", 1)
+    await asyncio.sleep(1)
+    record = await talk.end()
+    assert 1000 <= record.talk_ms < 2000, record
