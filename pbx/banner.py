@@ -17,11 +17,12 @@ def banner(
 ) -> str:
     """The text of the start: addresses, capacity, and each tenant's numbers (the first tenants only)."""
     media = settings.media
+    scheme = "http" if settings.http.tls_certificate is None else "https"
     lines = [
         "Cordboard is up.",
         *(f"  SIP   {name} {', '.join(map(print_address, where))}" for name, where in listeners.items()),
         f"  RTP   UDP {media.port_min}-{media.port_max}: room for {capacity} calls",
-        "  HTTP  " + ("none" if http is None else f"http://{print_address(http)}: health and metrics"),
+        "  HTTP  " + ("none" if http is None else f"{scheme}://{print_address(http)}: API, health and metrics"),
         f"  data  {settings.data.directory}",
     ]
     tenants = list(snapshot.tenants.values())
