@@ -18,8 +18,7 @@ from admin_api.problem import FieldError, Problem
 from admin_api.resource import META, Json, Resource, named, shown, validated, wrong_fields
 from admin_api.running import CHANGE_S, RUNNING, asked
 from admin_api.serving import author_of, etag, expected_revision, query_of
-from pbx.config_object import Deletion, ObjectKey, Outcome, StoredObject, Upsert
-from pbx.records.configuration_client import Filter
+from pbx.config_object import Deletion, Filter, ObjectKey, Outcome, StoredObject, Upsert
 
 
 class Collection:

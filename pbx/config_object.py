@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
+from pbx.config_error import ConfigError
+
 Json = dict[str, Any]
 Step = str | int
 T = TypeVar("T")
@@ -163,6 +165,30 @@ class Page:
     objects: tuple[StoredObject, ...]
     cursor: str | None
     total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """A condition on a field of an object (`key`, `owner`, ...) or a path in its body (`dest.type`).
+
+    `op` is `is`, `contains` (in any case) or `begins`; `value` is text.
+    """
+
+    field: str
+    op: str = "is"
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of documents: `errors` with file and line (nothing was changed), or the outcome.
+
+    `skipped` are files that were applied before with this content.
+    """
+
+    outcome: Outcome
+    errors: tuple[ConfigError, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 MOST_CHANGES: Final = 1000

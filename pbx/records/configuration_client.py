@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 
 from pbx.config_error import ConfigError
 from pbx.config_object import (
+    Applied,
     Deletion,
+    Filter,
     ObjectKey,
     Outcome,
     Page,
@@ -40,30 +42,6 @@ _log = logging.getLogger(__name__)
 
 class QueryError(ValueError):
     """A query that cannot be answered, or a version that cannot be restored; the text says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """A condition on a field of an object (`key`, `owner`, ...) or a path in its body (`dest.type`).
-
-    `op` is `is`, `contains` (in any case) or `begins`; `value` is text.
-    """
-
-    field: str
-    op: str = "is"
-    value: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
-    """What became of documents: `errors` with file and line (nothing was changed), or the outcome.
-
-    `skipped` are files that were applied before with this content.
-    """
-
-    outcome: Outcome
-    errors: tuple[ConfigError, ...]
-    skipped: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

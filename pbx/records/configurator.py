@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy.exc import OperationalError
@@ -12,9 +12,7 @@ from sqlalchemy.exc import OperationalError
 from pbx.compiled import Row, gone_row
 from pbx.config_object import (
     MOST_CHANGES,
-    MOST_USERS,
     Deletion,
-    Fault,
     Json,
     ObjectChange,
     ObjectKey,
@@ -22,45 +20,17 @@ from pbx.config_object import (
     Upsert,
     Version,
 )
+from pbx.records.plan import Author, Plan, contradictions, obstacles, plan_of, result_of
 from pbx.records.state import State, read_state
 from pbx.schema.compile import compile_object
 from pbx.schema.difference import difference
-from pbx.schema.kind import KINDS, body_of, key_of, tenant_key
-from pbx.schema.parsing import faults_of, parse_body
-from pbx.schema.references import check, dangling, users_of
-from pbx.schema.seal import keep, seal
-from pbx.schema.tenant import Extension, TenantSettings
-from pbx.schema.values import Model
+from pbx.schema.kind import KINDS, body_of
 from pbx.store import StoreAway
 from pbx.store.configuration import ConfigurationStore, ObjectRow, VersionRow
 
 MOST_FAULTS: Final = 200
 KEPT_MS: Final = 30 * 86_400_000
 """How long a deleted object stays in the database."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Author:
-    """Who changes, how the history shall tell it (None: in the server's words), and the mark of this very request."""
-
-    by: str
-    change_id: str
-    summary: str | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Plan:
-    """A change before it is checked: models by key, keys to delete, what is wrong already.
-
-    `expected` are revisions by key (0: must not exist); `files` are remembered as applied with the change.
-    """
-
-    upserts: dict[ObjectKey, Model] = field(default_factory=dict)
-    deletes: dict[ObjectKey, None] = field(default_factory=dict)
-    expected: dict[ObjectKey, int] = field(default_factory=dict)
-    keep_secrets: set[ObjectKey] = field(default_factory=set)
-    faults: list[Fault] = field(default_factory=list)
-    files: Sequence[tuple[str, str]] = ()
 
 
 class Configurator:
@@ -99,45 +69,6 @@ class Configurator:
         assert self._state is not None
         return self._state
 
-    def plan(self, upserts: Sequence[Upsert], deletes: Sequence[Deletion]) -> Plan:
-        """Wishes as a plan: bodies become models, keys must agree with them."""
-        plan = Plan()
-        for doomed in deletes:
-            key = ObjectKey(doomed.kind, doomed.tenant, doomed.key)
-            if key not in self.state.rows:
-                plan.faults.append(Fault(code="missing", object=key, message=f"there is no {key}"))
-            plan.deletes[key] = None
-            if doomed.expected is not None:
-                plan.expected[key] = doomed.expected
-        for wish in upserts:
-            self._plan_upsert(plan, wish)
-        return plan
-
-    def _plan_upsert(self, plan: Plan, wish: Upsert) -> None:
-        named = ObjectKey(wish.kind, wish.tenant, wish.key or "")
-        if wish.kind not in KINDS:
-            kinds = " | ".join(KINDS)
-            plan.faults.append(
-                Fault(code="invalid", object=named, message=f"there is no kind {wish.kind}", allowed=kinds)
-            )
-            return
-        model, wrong = parse_body(wish.kind, wish.body)
-        if model is None:
-            plan.faults += faults_of(named, wrong)
-            return
-        key = key_of(wish.kind, wish.tenant, model)
-        if wish.key not in (None, key.key):
-            message = f"its key would be {key.key}: a key never changes, delete the object and make another"
-            plan.faults.append(Fault(code="invalid", object=named, message=message, allowed=wish.key))
-            return
-        if key in plan.upserts or key in plan.deletes:
-            plan.faults.append(Fault(code="duplicate", object=key, message="is given twice", allowed="each once"))
-        plan.upserts[key] = model
-        if wish.keep_secrets:
-            plan.keep_secrets.add(key)
-        if wish.expected is not None:
-            plan.expected[key] = wish.expected
-
     def change(self, plan: Plan, author: Author, *, dry_run: bool = False) -> Outcome:
         """Do what the plan says, all of it or nothing. Raises StoreAway.
 
@@ -160,11 +91,10 @@ class Configurator:
         self, store: ConfigurationStore, state: State, plan: Plan, author: Author, dry_run: bool
     ) -> tuple[Outcome, State]:
         """The outcome, and the state that follows when all of it is committed."""
-        faults = [*plan.faults, *_stale(state, plan)]
-        whole = _whole(state, plan)
-        faults += [] if faults else _faults(whole, plan)
+        whole = result_of(state, plan)
+        faults = obstacles(state, plan) or contradictions(whole, plan)
         if faults:
-            return Outcome(version=state.version, faults=_some(faults)), state
+            return Outcome(version=state.version, faults=tuple(faults[:MOST_FAULTS])), state
         bodies = {key: body_of(model) for key, model in plan.upserts.items()}
         changed = [key for key, body in bodies.items() if key not in state.rows or state.rows[key].body != body]
         outcome = _outcome(state, changed, bodies, plan.deletes)
@@ -230,7 +160,7 @@ class Configurator:
             if body is not None
         ]
         doomed = [key for key, body in target.items() if body is None and key in self.state.rows]
-        return self.plan(upserts, [Deletion(kind=key.kind, tenant=key.tenant, key=key.key) for key in doomed])
+        return plan_of(upserts, [Deletion(kind=key.kind, tenant=key.tenant, key=key.key) for key in doomed])
 
     def versions(self, limit: int) -> list[Version]:
         """The history, newest first. Raises StoreAway."""
@@ -287,63 +217,6 @@ class Configurator:
             f"the database does not answer ({reason}): nothing was changed as far as is known; calls go on; "
             "try again when it is back, `cordboard history` shows what was done"
         )
-
-
-def _whole(state: State, plan: Plan) -> dict[ObjectKey, Model]:
-    """The configuration that would result: what stays comes first, so that faults are told of what changes."""
-    whole = {key: model for key, model in state.objects.items() if key not in plan.upserts and key not in plan.deletes}
-    whole.update(plan.upserts)
-    for key, model in list(plan.upserts.items()):
-        if not isinstance(model, Extension):
-            continue
-        known, tenant = state.objects.get(key), whole.get(tenant_key(key.tenant))
-        if key in plan.keep_secrets and isinstance(known, Extension):
-            model = keep(model, known)
-        if isinstance(tenant, TenantSettings):
-            model = seal(tenant, model)
-        whole[key] = plan.upserts[key] = model
-    return whole
-
-
-def _stale(state: State, plan: Plan) -> list[Fault]:
-    """Objects that are not what the asker believes."""
-    faults = []
-    for key, expected in plan.expected.items():
-        revision = state.rows[key].revision if key in state.rows else 0
-        if revision != expected and not (key in plan.deletes and key not in state.rows):
-            message = "exists already" if not expected else f"is at revision {revision}, not {expected}"
-            faults.append(Fault(code="stale", object=key, message=message if revision else "is gone"))
-    return faults
-
-
-def _faults(whole: Mapping[ObjectKey, Model], plan: Plan) -> list[Fault]:
-    """Everything that is wrong with the configuration that would result."""
-    faults: list[Fault] = []
-    used = dict.fromkeys(plan.deletes, ())
-    held = users_of(whole, set(used)) if used else {}
-    for fault, target in dangling(whole):
-        # Who stays as it was is not at fault: what it needs may not go.
-        if target not in used or fault.object in plan.upserts:
-            faults.append(fault)
-    for target, users in held.items():
-        keepers = [key for key in users if key not in plan.upserts]
-        if keepers:
-            faults.append(_in_use(target, keepers))
-    return faults + list(check(whole))
-
-
-def _in_use(target: ObjectKey, users: Sequence[ObjectKey]) -> Fault:
-    named = ", ".join(f"{one.kind} {one.key}" for one in users[:8]) + (" and more" if len(users) > 8 else "")
-    return Fault(
-        code="in_use",
-        object=target,
-        message=f"is used by {named}: change or delete that first",
-        users=tuple(users[:MOST_USERS]),
-    )
-
-
-def _some(faults: Sequence[Fault]) -> tuple[Fault, ...]:
-    return tuple(faults[:MOST_FAULTS])
 
 
 def _outcome(

@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from sqlalchemy import Engine
 
-from pbx.config_object import Deletion, ObjectKey, Upsert, outcome_row, record_of, row_of
-from pbx.records.configurator import Author, Configurator
+from pbx.config_object import Deletion, Filter, ObjectKey, Upsert, outcome_row, record_of, row_of
+from pbx.records.configurator import Configurator
 from pbx.records.documents import apply_files, apply_texts
-from pbx.records.listing import Filter, ListingError, Query, page_of
+from pbx.records.listing import ListingError, Query, page_of
+from pbx.records.plan import Author, plan_of
 from pbx.records.told import read_documents, tell, tell_refusal
 from pbx.schema.export import export
 from pbx.schema.references import users_of
@@ -80,7 +81,7 @@ def _list(configurator: Configurator, query: Row, filters: Sequence[Row]) -> lis
 def _change(
     configurator: Configurator, upserts: Sequence[Row], deletes: Sequence[Row], author: Row, dry_run: bool
 ) -> list[Any]:
-    plan = configurator.plan([record_of(Upsert, one) for one in upserts], [record_of(Deletion, one) for one in deletes])
+    plan = plan_of([record_of(Upsert, one) for one in upserts], [record_of(Deletion, one) for one in deletes])
     return outcome_row(configurator.change(plan, record_of(Author, author), dry_run=dry_run))
 
 

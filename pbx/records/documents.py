@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pbx.config_error import ConfigError
-from pbx.config_object import Outcome
-from pbx.records.configurator import Author, Configurator, Plan
+from pbx.config_object import Applied, Outcome
+from pbx.records.configurator import Configurator
+from pbx.records.plan import Author, Plan
 from pbx.schema.kind import KINDS
 from pbx.schema.loading import Text, in_order, located, parse_texts
 from pbx.schema.tree import TreeError, read_text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
-    """What became of documents: `errors` with their lines, or the outcome. `skipped` files were applied before."""
-
-    outcome: Outcome
-    errors: tuple[ConfigError, ...] = ()
-    skipped: tuple[str, ...] = ()
 
 
 def apply_texts(

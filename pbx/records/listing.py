@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pbx.config_object import Page, StoredObject
+from pbx.config_object import Filter, Page, StoredObject
 from pbx.records.state import State
 
 Rank = list[Any]
@@ -17,18 +17,6 @@ OWN_FIELDS: Final = ("kind", "tenant", "key", "id", "owner", "revision", "create
 
 class ListingError(ValueError):
     """The query cannot be answered; the text says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """A condition: `field` is one of the object's own or a path in its body (`dest.type`), `value` is text.
-
-    `op` is `is`, `contains` (in any case) or `begins`.
-    """
-
-    field: str
-    op: str
-    value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

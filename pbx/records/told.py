@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pbx.config_object import Outcome
-from pbx.records.documents import Applied
+from pbx.config_object import Applied, Outcome
 from pbx.schema.loading import Text
 
 Json = dict[str, Any]

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from pbx.config_error import ConfigError
-from pbx.config_object import Deletion, ObjectKey, Upsert
+from pbx.config_object import Deletion, Filter, ObjectKey, Upsert
 from pbx.configuration import Configuration
 from pbx.records.client import RecordsClient
-from pbx.records.configuration_client import ConfigurationClient, Filter, QueryError
+from pbx.records.configuration_client import ConfigurationClient, QueryError
 from pbx.records.told import read_documents
 from pbx.snapshot import EMPTY
 

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from pbx.compiled import Row
-from pbx.config_object import Deletion, Outcome, Upsert
+from pbx.config_object import Applied, Deletion, Outcome, Upsert
 from pbx.draft import Draft
-from pbx.records.configurator import KEPT_MS, Author, Configurator
-from pbx.records.documents import Applied, apply_texts
+from pbx.records.configurator import KEPT_MS, Configurator
+from pbx.records.documents import apply_texts
+from pbx.records.plan import Author, plan_of
 from pbx.records.state import read_state
 from pbx.schema.compile import compile_objects
 from pbx.schema.export import export
@@ -139,7 +140,7 @@ def _restore(made: Bench, number: int) -> Outcome:
 
 
 def _change(made: Bench, upserts: list[Upsert], deletes: list[Deletion] | None = None, **options: Any) -> Outcome:
-    return made.configurator.change(made.configurator.plan(upserts, deletes or []), made.author(), **options)
+    return made.configurator.change(plan_of(upserts, deletes or []), made.author(), **options)
 
 
 def test_fifty_versions_can_be_restored(bench: Bench) -> None:
@@ -158,7 +159,7 @@ def test_fifty_versions_can_be_restored(bench: Bench) -> None:
 def test_a_request_asked_twice_acts_once(bench: Bench) -> None:
     author = bench.author()
     for _ in range(2):
-        plan = bench.configurator.plan([Upsert(kind="tenant", body={"key": "acme", "domain": "a.example"})], [])
+        plan = plan_of([Upsert(kind="tenant", body={"key": "acme", "domain": "a.example"})], [])
         outcome = bench.configurator.change(plan, author)
         assert (outcome.version, outcome.faults) == (1, ())
     assert len(bench.configurator.versions(10)) == 1
