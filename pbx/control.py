@@ -217,6 +217,7 @@ class CallControl:
             reoffer.align(session, caller)
         else:
             self.answer(negotiation.agreed_names(leg.agreement), by=leg)
+            reoffer.narrow(session, caller)
         if self.call.answered:
             self._bridged(leg)
         else:

@@ -75,10 +75,9 @@ def take_offer(session: Session, leg: Leg, tx: int, body: bytes, sdp: Role | Non
 def take_late_answer(session: Session, leg: Leg, body: bytes, sdp: Role | None) -> None:
     """The ACK of a 2xx that carried our offer brings the answer (RFC 3261 §13.3.1.4)."""
     if not leg.answer_due:
-        # It may have been promised one codec by early sound, and be talking to a phone that took another; or it has
-        # narrowed its choice before the answer, and the other phone does not know.
-        if leg.peer is not None and not align(session, leg.peer):
-            align(session, leg)
+        if leg.peer is not None:
+            # It may have been promised one codec by early sound, and be talking to a phone that took another.
+            align(session, leg.peer)
         return
     leg.answer_due = False
     if sdp is not Role.ANSWER:
@@ -100,22 +99,27 @@ def settled(session: Session, leg: Leg) -> None:
     align(session, leg)
 
 
-def align(session: Session, leg: Leg, tries: int = 0) -> bool:
+def narrow(session: Session, leg: Leg) -> None:
+    """A leg is answered: it may have narrowed its choice before, and its peer does not know yet."""
+    if leg.peer is not None and _speak_alike(leg, leg.peer):
+        align(session, leg)
+
+
+def align(session: Session, leg: Leg, tries: int = 0) -> None:
     """Make the peer of a leg speak what the leg hears: it is offered anew what both can where it would not.
 
-    `tries` is how often such an offer has met another already. Returns whether there was anything to do.
+    `tries` is how often such an offer has met another already.
     """
     peer = _live_peer(leg)
     if peer is None or leg.agreement is None or peer.agreement is None:
-        return False
+        return
     heard = {form.name.lower() for form in leg.agreement.formats}
     if all(form.name.lower() in heard for form in peer.agreement.formats):
-        return False
+        return
     assert leg.remote_sdp is not None
     agreed = negotiation.agreed_names(leg.agreement)
     formats = negotiation.offered_formats(leg.remote_sdp, tuple(name for name in agreed if name in peer.codecs))
     _offer(session, peer, formats, tries)
-    return True
 
 
 def _offer(session: Session, leg: Leg, formats: tuple[Format, ...], tries: int) -> None:
