@@ -412,6 +412,9 @@ class UserAgentClient:
         assert owner.carrier is not None
         sdp = dialog.exchange.receive(owner.carrier, _has_sdp(response)) if status < 300 else None
         if status < 300:
+            if sdp is None and owner.opens:
+                # A 2xx that answers nothing: without this every later offer would meet ours.
+                dialog.exchange.rollback()
             dialog.refresh(response)
             self.session_timers.settle_client(usage, response, now)
             if owner.method == "INVITE":

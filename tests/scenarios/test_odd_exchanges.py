@@ -206,3 +206,18 @@ async def test_an_info_in_an_encoding_that_nobody_knows() -> None:
     await call.ask("INFO", 2, *rows, body=b"Signal=1")
     assert call.answer("INFO").status == 415
     await call.end()
+
+
+@virtually
+async def test_a_2xx_that_answers_nothing_leaves_the_next_offer_its_way() -> None:
+    call = RawCall()
+    await call.up()
+    call.far.reinvite(call.incoming, sdp("10.0.2.1", 4000, (8, "PCMA/8000")))
+    await asyncio.sleep(0.1)
+    (asked,) = call.raw.requests("INVITE")
+    call.raw.reply(asked, 200)
+    await asyncio.sleep(1)
+    assert call.raw.requests("ACK")
+    await call.ask("UPDATE", 2, body=SDP)
+    assert call.answer("UPDATE").status == 200
+    await call.end()
