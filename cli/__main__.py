@@ -91,7 +91,14 @@ def main(arguments: list[str] | None = None) -> int:
     if command is None:
         print(f"cordboard: there is no command {given[0]!r} (allowed: {', '.join(COMMANDS)})", file=sys.stderr)
         return 2
-    return command(given[1:])
+    try:
+        status = command(given[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has enough, such as `| head`; nothing is to be said about it when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
 
 
 if __name__ == "__main__":
