@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pbx.config_object import ObjectKey, StoredObject
 from pbx.schema.compile import inherited
@@ -29,6 +30,10 @@ class State:
     objects: Mapping[ObjectKey, Model] = field(default_factory=dict)
     gone: Mapping[ObjectKey, int] = field(default_factory=dict)
     inherited_at: Mapping[str, int] = field(default_factory=dict)
+    orders: dict[tuple[str, str | None, str], list[tuple[Any, ...]]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """Orders of objects that lists asked for, made once a version (`pbx.records.listing`)."""
 
     def changed_since(self, version: int) -> list[ObjectKey]:
         """What has to be compiled anew for who knows `version`, tenants first; those that are gone last."""
