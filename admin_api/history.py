@@ -59,6 +59,7 @@ async def list_cdrs(request: web.Request) -> web.Response:
             limit=query["limit"],
             cursor=query["cursor"],
             newest_first=query["sort"] == "-since",
+            with_legs=False,
         )
     )
     following = cdrs[-1].call_id if len(cdrs) == query["limit"] else None

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
+from bench.api import measure_api
 from bench.calls import measure_calls
 from bench.certificates import measure_certificates
 from bench.configuration import measure_configuration
@@ -42,8 +43,9 @@ WORKS: dict[str, Callable[[Plan], list[Figure]]] = {
     "overload": measure_overload,
     "certificates": measure_certificates,
     "configuration": measure_configuration,
+    "api": measure_api,
 }
-ON_REQUEST = frozenset({"overload", "certificates", "configuration"})
+ON_REQUEST = frozenset({"overload", "certificates", "configuration", "api"})
 """Works that say how the server bears what it cannot serve; measured when they are named."""
 FULL_LIMIT_S, QUICK_LIMIT_S = 690.0, 110.0
 """Past this, works still to come measure one round each."""

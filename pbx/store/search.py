@@ -28,6 +28,7 @@ class CdrSearch:
     limit: int = 100
     cursor: str | None = None
     newest_first: bool = True
+    with_legs: bool = True
     since_ms: int | None = None
     until_ms: int | None = None
     number: str | None = None
@@ -56,13 +57,13 @@ class HistorySearch(HistoryReader):
     """One connection for searching."""
 
     def search_cdrs(self, wanted: CdrSearch) -> list[Cdr]:
-        """A page of call records with their legs."""
+        """A page of call records, with their legs where these are wanted."""
         key = CALLS.c.call_id
         order = key.desc() if wanted.newest_first else key
         query: Select[Any] = select(CALLS).where(*_conditions(wanted)).order_by(order).limit(wanted.limit)
         rows = self._rows(query)
         legs: dict[str, list[LegRecord]] = {row.call_id: [] for row in rows}
-        for leg in self._legs(legs):
+        for leg in self._legs(legs) if wanted.with_legs else ():
             legs[leg.call_id].append(leg)
         return [Cdr(**row._mapping, legs=tuple(legs[row.call_id])) for row in rows]
 
