@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import ssl
 import subprocess
 from collections.abc import Iterator
+from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
+import trustme
 
 from admin_api.endpoints import ENDPOINTS
 from tests.e2e.api_client import Answer, ApiClient
@@ -293,8 +296,46 @@ def test_the_examples_of_the_page(server: Server, api: ApiClient) -> None:
         assert status == (wanted[1] if wanted else "200"), (command, done.stdout, done.stderr)
 
 
-def test_tls_and_what_is_asked_off_loopback(ports: Ports, tmp_path: Path) -> None:
-    """Off loopback the API takes a certificate or a proxy in front."""
+def test_off_loopback_it_takes_tls_or_a_proxy(tmp_path: Path) -> None:
     done = cordboard("serve", "--data", str(tmp_path), CORDBOARD_HTTP_LISTEN="0.0.0.0")
     assert done.returncode == 78
     assert "tokens would travel in clear" in done.stderr
+
+
+def test_tls_with_a_proxy_in_front(ports: Ports, tmp_path: Path) -> None:
+    """A certificate is shown; the address that the proxy names is the one that counts; metrics take a token."""
+    authority = trustme.CA()
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "http.pem")
+    server = Server(
+        tmp_path / "server",
+        ports,
+        environment={
+            "CORDBOARD_HTTP_TLS_CERTIFICATE": str(tmp_path / "http.pem"),
+            "CORDBOARD_HTTP_BEHIND_PROXY": "true",
+        },
+    )
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+
+    def status(path: str, secret: str | None, source: str) -> int:
+        connection = HTTPSConnection("localhost", server.http_port, timeout=10, context=context)
+        headers = {"X-Forwarded-For": f"192.0.2.1, {source}"}
+        if secret is not None:
+            headers["Authorization"] = f"Bearer {secret}"
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.status
+
+    try:
+        server.start()
+        bound, everywhere = token(server, "--from", "192.0.2.0/24"), token(server)
+        assert status("/api/v1/tenants", bound, "192.0.2.9") == 200
+        assert status("/api/v1/tenants", bound, "198.51.100.9") == 401
+        assert status("/metrics", None, "192.0.2.9") == 401
+        assert status("/metrics", everywhere, "192.0.2.9") == 200
+        assert status("/healthz", None, "192.0.2.9") == 200
+    finally:
+        server.end()
+    server.check_log()
