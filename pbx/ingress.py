@@ -10,6 +10,7 @@ from media.sdp import SdpError
 from pbx import negotiation
 from pbx.admission import Admission
 from pbx.authenticator import Authenticator
+from pbx.background import attend
 from pbx.call import Call
 from pbx.codec_policy import policy
 from pbx.configuration import Configuration
@@ -161,7 +162,7 @@ class Ingress:
             max_forwards=70 if request.max_forwards is None else request.max_forwards,
             depth=node.depth_of(request.call_id),
         )
-        session = Session(node, call, caller.tenant, self._runner)
+        session = Session(node, call, caller.tenant, self._runner, attend)
         node.journal.emit(
             CallCreated(
                 call=call.id,

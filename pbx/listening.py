@@ -10,7 +10,8 @@ from pbx.settings import Settings, TlsSettings
 from sip.connection import StreamLimits
 from sip.flow import Address
 from sip.tls import CertificateFiles, TlsContexts, TlsFiles
-from sip.transport import Transports, TransportUser
+from sip.transport import Transports
+from sip.transport_user import TransportUser
 
 
 def tls_contexts(settings: TlsSettings) -> TlsContexts | None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from pbx import negotiation
-from pbx.background import attend
 from pbx.call import Call
 from pbx.events import CallEnded, Checkpoint, LegEnded
 from pbx.inbox import DigitPressed, HangUpOrder, Inbox, LegOffered, MediaSignal, Signal, SipSignal
@@ -48,12 +47,17 @@ class PlanRunner(Protocol):
         ...
 
 
+Attend = Callable[["Session", Leg, SipSignal | MediaSignal], bool]
+"""Deals with a signal that may come at any time; True where no verb needs to look at it (`pbx.background.attend`)."""
+
+
 class Session:
     """Runs one call. `run` is the whole life of it; `release` is synchronous and always happens."""
 
-    def __init__(self, node: Node, call: Call, tenant: TenantView, runner: PlanRunner) -> None:
+    def __init__(self, node: Node, call: Call, tenant: TenantView, runner: PlanRunner, attend: Attend) -> None:
         self.node = node
         self._runner = runner
+        self._attend = attend
         self.call = call
         self.tenant = tenant
         """The configuration that the call began with; changes do not touch it."""
@@ -103,7 +107,7 @@ class Session:
                     leg = signal.leg
                     if leg.owner is not self or leg.generation != signal.generation or leg.down:
                         continue
-                    if isinstance(signal, DigitPressed) or not attend(self, leg, signal):
+                    if isinstance(signal, DigitPressed) or not self._attend(self, leg, signal):
                         return signal
 
     def ask(self, leg: Leg, command: SendInDialog, then: Reply) -> None:

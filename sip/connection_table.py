@@ -13,7 +13,7 @@ from sip.framing import FramingError
 
 if TYPE_CHECKING:
     from sip.stream_listener import StreamListener
-    from sip.transport import TransportUser
+    from sip.transport_user import TransportUser
 
 PeerKey = tuple[str, str, int, str]
 """Transport, address, port, and for TLS the host name that its certificate proved."""

@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sip.commands import HeaderPairs
 from sip.core import Core
 from sip.errors import MalformedHeader
 from sip.events import RefreshDue, SessionExpired
+from sip.interval import MIN_SE_S, Interval, SessionTimer
 from sip.message import Message, Request, Response
-from sip.timers import Timer
 from sip.usage import InviteUsage, Phase
 
 TAG = "timer"
-MIN_SE_S = 90
-"""RFC 4028 §4: the least that anybody may ask for."""
 MAX_SE_S = 86_400
 """A far end that demands more is not followed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """What an exchange settled: the session's interval in seconds and whether we refresh it."""
-
-    expires_s: int
-    ours: bool
-
-
-class SessionTimer:
-    """The running timer of one usage."""
-
-    __slots__ = ("interval", "least_s", "timer", "updates")
-
-    def __init__(self, interval: Interval, updates: bool) -> None:
-        self.interval = interval
-        self.updates = updates
-        """The far end takes UPDATE."""
-        self.least_s = MIN_SE_S
-        """The least that the far end takes, as far as it has said."""
-        self.timer: Timer | None = None
-
-    def stop(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
 
 
 class SessionTimers:

@@ -6,7 +6,6 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable
-from typing import Protocol
 
 from sip.connection import StreamLimits
 from sip.connection_table import ConnectionTable
@@ -14,10 +13,10 @@ from sip.connector import Connector
 from sip.errors import MalformedMessage
 from sip.events import ResolveNeeded
 from sip.flow import Address, Flow
-from sip.framing import FramingError
 from sip.parser import parse_message
 from sip.stream_listener import StreamListener
 from sip.tls import TlsContexts
+from sip.transport_user import TransportUser
 from sip.udp import UdpListener, local_address_for
 
 DEFAULT_PORTS = {"UDP": 5060, "TCP": 5060, "TLS": 5061}
@@ -27,29 +26,6 @@ LITERAL_TTL_S = 3600.0
 SWEEP_S = 5.0
 
 Resolved = Callable[[Flow | None, float], None]
-
-
-class TransportUser(Protocol):
-    """Whom the transports tell what happened (`pbx.node.Node`)."""
-
-    def receive(self, data: bytes, flow: Flow) -> None: ...
-    def pump(self) -> None:
-        """All that had come was delivered; what is to be sent may be sent now."""
-        ...
-
-    def unreachable(self, remote: Address) -> None:
-        """The network says that a UDP peer cannot be reached."""
-        ...
-
-    def flow_opened(self, flow: Flow) -> None: ...
-    def flow_closed(self, flow: Flow) -> None: ...
-    def unframed(self, error: FramingError, flow: Flow) -> None:
-        """A connection brings what has no end; it is closed after what `pump` sends."""
-        ...
-
-    def transport_trouble(self, text: str) -> None:
-        """Something that the operator should read."""
-        ...
 
 
 class Transports:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sip.awaited import Accepted
 from sip.body import UnsupportedBody, session_description
 from sip.commands import SDP, Bye, Respond
 from sip.core import ACCEPT, ALLOW, Core
@@ -23,15 +24,15 @@ from sip.events import (
     UpdateReceived,
 )
 from sip.flow import Flow
+from sip.interval import MIN_SE_S
 from sip.message import Request
 from sip.offer_answer import Carrier, Glare, Role
 from sip.reliable import ReliableResponses
-from sip.session_timer import MIN_SE_S
 from sip.transaction import State, Transaction
 from sip.transaction_layer import server_key
 from sip.uac import UserAgentClient
 from sip.uri import SipUri
-from sip.usage import Accepted, InviteUsage, Phase, ServedRequest
+from sip.usage import InviteUsage, Phase, ServedRequest
 
 CHALLENGES = frozenset({401, 407})
 """Answered without state: requests that nobody vouches for take no memory, and draw one answer, not twelve."""

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from sip.offer_answer import Carrier, OfferAnswer
 
 if TYPE_CHECKING:
+    from sip.awaited import Accepted, Reliable
     from sip.commands import Bye, HeaderPairs
     from sip.dialog import Dialog
     from sip.flow import Flow
+    from sip.interval import SessionTimer
     from sip.message import Request
-    from sip.reliable import Reliable
-    from sip.session_timer import SessionTimer
-    from sip.timers import Timer
     from sip.transaction import Transaction
 
 
@@ -26,20 +25,6 @@ class Phase(IntEnum):
     ENDING = 3
     """Over for its user; the stack still finishes a BYE or a CANCEL."""
     DOWN = 4
-
-
-class Accepted:
-    """A 2xx of ours that is sent again until its ACK comes (RFC 3261 §13.3.1.4)."""
-
-    __slots__ = ("cseq", "deadline", "flow", "interval_s", "message", "timer")
-
-    def __init__(self, *, message: bytes, flow: Flow, cseq: int, interval_s: float, deadline: float) -> None:
-        self.message = message
-        self.flow = flow
-        self.cseq = cseq
-        self.interval_s = interval_s
-        self.deadline = deadline
-        self.timer: Timer | None = None
 
 
 class InviteUsage:
