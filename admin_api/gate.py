@@ -110,7 +110,7 @@ async def _refuse(request: web.Request, address: str, refusal: Refusal) -> None:
     wait_s, told = wrong.note(address, request.app[RUNNING].clock.now())
     if told:
         structlog.get_logger("admin_api").warning(
-            "wrong token", source=address, cause=refusal.cause, token=refusal.token, times=told
+            "wrong token", source=address, cause=refusal.cause, token_id=refusal.token, times=told
         )
     if wait_s and wrong.waiting >= wrong.most_waiting:
         raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too many wrong tokens", headers={"Retry-After": "10"})

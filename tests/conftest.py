@@ -21,7 +21,7 @@ def postgresql() -> Iterator[Postgresql]:
     made.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.e2e)])
 def database_url(request: pytest.FixtureRequest) -> str | None:
     """None for SQLite, else the URL of a new PostgreSQL database: a test that takes it runs on both."""
     if request.param == "sqlite":

@@ -20,6 +20,8 @@ from media.launcher import ExecLauncher, WorkerProcess
 from media.port_state import Player, PortState
 from tests.media.phone import Phone, Phones, until
 
+pytestmark = pytest.mark.e2e  # Worker processes of its own.
+
 Events = list[MediaEvent]
 
 

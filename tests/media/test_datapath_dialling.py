@@ -4,12 +4,16 @@ import itertools
 import time
 from pathlib import Path
 
+import pytest
+
 from media.event import DigitsSent
 from media.port_state import Player, PortState, SentDigits
 from media.rtp import RtpPacket
 from tests.media.datapath_bench import Bench
 from tests.media.phone import Phone, Phones, until
 from tests.media.test_datapath_player import prompt
+
+pytestmark = pytest.mark.e2e  # In real time: a key takes as long as it takes.
 
 
 def sent(bench: Bench) -> list[DigitsSent]:

@@ -4,11 +4,15 @@ import itertools
 import random
 from dataclasses import replace
 
+import pytest
+
 from media.event import DigitReceived
 from media.port_state import Digits, PortState
 from media.rtp import RtpPacket, build_rtp
 from tests.media.datapath_bench import Bench, follows
 from tests.media.phone import Phone, Phones, until
+
+pytestmark = pytest.mark.e2e  # In real time: a key takes as long as it takes.
 
 EVENTS = 101
 Address = tuple[str, int]

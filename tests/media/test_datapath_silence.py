@@ -1,10 +1,14 @@
 """Contract of both data paths: silence is noticed, hijackers do not break it."""
 
+import pytest
+
 from media.event import PortEvent, PortHeard, PortSilent
 from media.port_state import PortState
 from media.rtcp import Compound, build_compound
 from tests.media.datapath_bench import Bench
 from tests.media.phone import Phones, until
+
+pytestmark = pytest.mark.e2e  # In real time: silence takes as long as it takes.
 
 
 def told(bench: Bench) -> list[PortEvent]:

@@ -20,6 +20,8 @@ from pbx.records.configuration_client import ConfigurationClient, QueryError
 from pbx.records.told import read_documents
 from pbx.snapshot import EMPTY
 
+pytestmark = pytest.mark.e2e  # A process of its own, which takes its time to start.
+
 DOCUMENT = """\
 tenants:
   - key: acme

@@ -240,6 +240,7 @@ def test_new_spool_with_the_right_floor_goes_on(tmp_path: Path, history: History
     assert history.state().position > Position(before + 1, 8)
 
 
+@pytest.mark.e2e
 def test_a_database_that_goes_away_loses_nothing(tmp_path: Path, postgresql: Postgresql) -> None:
     log = call_log(Random(3), 60)
     spool = tmp_path / "spool"

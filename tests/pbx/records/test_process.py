@@ -19,6 +19,8 @@ from pbx.trace.ring import TraceRing
 from tests.fakes.call_log import START_NS, call_log, registration
 from tests.pbx.records.test_ingest import expected_bindings, expected_cdrs
 
+pytestmark = pytest.mark.e2e  # A process of its own, which takes its time to start.
+
 
 def test_records_answer_and_survive_sigkill(tmp_path: Path) -> None:
     rng = Random(11)

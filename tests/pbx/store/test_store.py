@@ -109,6 +109,7 @@ def test_last_seq(tmp_path: Path) -> None:
     assert last_seq(tmp_path / "x.db") == 42
 
 
+@pytest.mark.e2e
 def test_last_seq_of_postgresql(tmp_path: Path, postgresql: Postgresql) -> None:
     url, spool = postgresql.database(), tmp_path / "spool"
     assert last_seq_at(url, spool) == 0
