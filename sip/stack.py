@@ -237,7 +237,7 @@ class Stack:
         self._client.on_response(tx, response, now)
 
     def on_stray_ack(self, tx: Transaction, ack: Request, now: float) -> None:
-        self._server.acknowledge(ack, now)
+        self._server.accepted.acknowledge(ack, now)
 
     def on_client_failure(self, tx: Transaction, status: int, cause: str, now: float) -> None:
         self._client.on_failure(tx, status, cause)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sip.awaited import Accepted
+from sip.accepted import AcceptedAnswers
 from sip.body import UnsupportedBody, session_description
 from sip.commands import SDP, Bye, Respond
 from sip.core import ACCEPT, ALLOW, Core
 from sip.dialog import Dialog, answered_dialog
 from sip.errors import LocalError, MalformedHeader
 from sip.events import (
-    AckMissing,
-    AckReceived,
     AnswerSent,
     ByeReceived,
     DialogRequest,
@@ -49,6 +47,7 @@ class UserAgentServer:
         self.shed = 0
         self._reliable = ReliableResponses(core, self._refuse_usage)
         self._timers = client.session_timers
+        self.accepted = AcceptedAnswers(core, client.bye)
 
     @property
     def merged(self) -> int:
@@ -65,7 +64,7 @@ class UserAgentServer:
             return
         method = request.method
         if method == "ACK":
-            self.acknowledge(request, now)
+            self.accepted.acknowledge(request, now)
             return
         if self._core.busy and method == "INVITE" and request.to_tag is None:
             self._shed(request, flow)
@@ -321,27 +320,6 @@ class UserAgentServer:
         core.events.append(ByeReceived(usage.ident, request))
         core.end(usage)
 
-    def acknowledge(self, ack: Request, now: float) -> None:
-        """An ACK outside its INVITE's transaction: it confirms a 2xx (RFC 3261 §13.3.1.4)."""
-        found = self._core.dialogs.get((ack.call_id, ack.to_tag or "", ack.from_tag or ""))
-        if found is None:
-            return
-        dialog, usage = found
-        accepted = usage.accepted
-        if accepted is None or accepted.cseq != ack.cseq.number:
-            return
-        if accepted.timer is not None:
-            accepted.timer.cancel()
-        usage.accepted = None
-        try:
-            sdp = session_description(ack)
-        except UnsupportedBody:
-            sdp = b""
-        role = dialog.exchange.receive(Carrier.ACK, bool(sdp))
-        self._core.events.append(AckReceived(usage.ident, sdp, role))
-        if usage.bye_wait is not None:
-            self._client.bye(usage.bye_wait, now)
-
     # -- answers out
 
     def respond(self, command: Respond, now: float) -> int:
@@ -394,7 +372,7 @@ class UserAgentServer:
         elif command.status >= 200:
             usage.phase = Phase.UP
             dialog.confirmed = True
-            self._await_ack(usage, message, tx.flow, usage.request.cseq.number, now)
+            self.accepted.keep(usage, message, tx.flow, usage.request.cseq.number, now)
 
     def _answer_served(self, ident: int, served: ServedRequest, command: Respond, now: float) -> None:
         core = self._core
@@ -420,7 +398,7 @@ class UserAgentServer:
         else:
             core.layer.respond(tx, command.status, message, now)
         if served.carrier is Carrier.INVITE and usage is not None and 200 <= command.status < 300:
-            self._await_ack(usage, message, tx.flow, served.request.cseq.number, now)
+            self.accepted.keep(usage, message, tx.flow, served.request.cseq.number, now)
 
     def _build(
         self, request: Request, command: Respond, tag: str | None, usage: InviteUsage | None, flow: Flow
@@ -440,34 +418,6 @@ class UserAgentServer:
             headers.add("content-type", command.content_type)
             response.body = command.body
         return response.encode()
-
-    def _await_ack(self, usage: InviteUsage, message: bytes, flow: Flow, cseq: int, now: float) -> None:
-        timing = self._core.timing
-        if usage.accepted is not None and usage.accepted.timer is not None:
-            # A re-INVITE overtook the ACK of the 2xx before it.
-            usage.accepted.timer.cancel()
-        accepted = Accepted(
-            message=message, flow=flow, cseq=cseq, interval_s=timing.t1_s, deadline=now + timing.transaction_s
-        )
-        accepted.timer = self._core.timers.after(timing.t1_s, now, self._resend_accepted, usage)
-        usage.accepted = accepted
-
-    def _resend_accepted(self, usage: InviteUsage, now: float) -> None:
-        accepted = usage.accepted
-        if accepted is None:
-            return
-        if now >= accepted.deadline:
-            usage.accepted = None
-            if usage.bye_wait is not None:
-                self._client.bye(usage.bye_wait, now)
-            else:
-                self._core.events.append(AckMissing(usage.ident))
-            return
-        self._core.layer.resent += 1
-        self._core.transmit(accepted.flow, accepted.message)
-        accepted.interval_s = min(2 * accepted.interval_s, self._core.timing.t2_s)
-        delay_s = min(accepted.interval_s, accepted.deadline - now)
-        accepted.timer = self._core.timers.after(delay_s, now, self._resend_accepted, usage)
 
     def forget_merged(self, tx: Transaction) -> None:
         """An INVITE has its final answer: its double would now be another call."""
