@@ -89,6 +89,11 @@ CALLS: Final = Table(
     sqlite_with_rowid=False,
 )
 
+# The id begins with the time: each index gives a page of one tenant's or one number's calls in its order.
+Index("calls_tenant", CALLS.c.tenant, CALLS.c.call_id)
+Index("calls_caller", CALLS.c.caller_original, CALLS.c.call_id)
+Index("calls_called", CALLS.c.called_original, CALLS.c.call_id)
+
 LEGS: Final = Table(
     "legs",
     METADATA,

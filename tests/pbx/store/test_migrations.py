@@ -48,6 +48,8 @@ def test_a_database_of_an_earlier_release_keeps_its_records(tmp_path: Path) -> N
         history.put_cdrs([cdr])
         history.commit()
     with old.begin() as connection:
+        for index in CALLS.indexes:
+            connection.execute(text(f"DROP INDEX {index.name}"))
         for table in (CALLS, LEGS):
             for column in OLD_COLUMNS:
                 connection.execute(text(f"ALTER TABLE {table.name} DROP COLUMN {column}"))
