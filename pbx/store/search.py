@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from pbx.cdr import Cdr, LegRecord
 from pbx.events import Envelope, decode
@@ -93,6 +93,9 @@ def _conditions(wanted: CdrSearch) -> list[ColumnElement[bool]]:
         found.append(or_(CALLS.c.caller_original == wanted.number, CALLS.c.called_original == wanted.number))
     for name in EQUAL:
         value = getattr(wanted, name)
-        if value is not None:
+        if value is not None and name == "tenant" and wanted.number is not None:
+            # A number has fewer calls than a tenant: of the indexes that of the number shall be taken.
+            found.append(func.coalesce(CALLS.c.tenant, "") == value)
+        elif value is not None:
             found.append(CALLS.c[name] == value)
     return found
