@@ -21,19 +21,23 @@ CUT = LegEnd(reason=Reason.MAX_DURATION, party=Party.SYSTEM, q850=16)
 
 def limit(session: Session, *legs: Leg) -> None:
     """From now on the call has so long as the strictest of its limits says."""
-    trunks = (session.tenant.trunk(leg.trunk) for leg in legs if leg.trunk is not None)
-    limits = [session.tenant.facts.max_duration_s, *(trunk.max_duration_s for trunk in trunks if trunk is not None)]
-    given = [seconds for seconds in limits if seconds is not None]
-    if not given:
+    tenant = session.tenant
+    seconds = tenant.facts.max_duration_s
+    for leg in legs:
+        trunk = tenant.trunk(leg.trunk) if leg.trunk is not None else None
+        if trunk is not None and trunk.max_duration_s is not None:
+            seconds = trunk.max_duration_s if seconds is None else min(seconds, trunk.max_duration_s)
+    if seconds is None:
         return
-    seconds = min(given)
     if seconds > WARNING_S:
         session.alarm(seconds - WARNING_S, partial(_warn, session))
-    session.alarm(seconds, _cut)
+    else:
+        session.alarm(seconds, _cut)
 
 
 def _warn(session: Session) -> None:
-    """The tone to everybody who talks; who hears music or a prompt is not disturbed."""
+    """The tone to everybody who talks; who hears music or a prompt is not disturbed. The end follows."""
+    session.alarm(WARNING_S, _cut)
     tenant = session.tenant
     for leg in session.call.active_legs:
         if leg.state is LegState.UP and leg.player is None:

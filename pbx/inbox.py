@@ -78,17 +78,17 @@ class Inbox(Generic[T]):
 
     def post(self, item: T) -> None:
         self._items.append(item)
-        self._wake()
+        self.wake()
 
     async def get(self, deadline: float | None = None) -> T | None:
-        """The next item, or None when `deadline` (in the loop's time) has come."""
+        """The next item, or None when `deadline` (in the loop's time) has come, or somebody called `wake`."""
         items = self._items
         if items:
             return items.popleft()
         if deadline is not None and deadline <= self._loop.time():
             return None
         self._waiter = self._loop.create_future()
-        handle = None if deadline is None else self._loop.call_at(deadline, self._wake)
+        handle = None if deadline is None else self._loop.call_at(deadline, self.wake)
         try:
             await self._waiter
         finally:
@@ -97,7 +97,8 @@ class Inbox(Generic[T]):
                 handle.cancel()
         return items.popleft() if items else None
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let the reader look up, though there may be nothing for it: it gets None then."""
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)

@@ -61,11 +61,13 @@ class Session:
         self.call = call
         self.tenant = tenant
         """The configuration that the call began with; changes do not touch it."""
-        self.inbox: Inbox[Signal] = Inbox(asyncio.get_running_loop())
+        self._loop = asyncio.get_running_loop()
+        self.inbox: Inbox[Signal] = Inbox(self._loop)
         self.ledger = Ledger()
         self.ports = 0
         self._replies: dict[int, tuple[Leg, Reply]] = {}
         self._alarms: list[tuple[float, Callable[[], None]]] = []
+        self._bell: asyncio.TimerHandle | None = None
         self._occupied = 0
         self.end: LegEnd | None = None
 
@@ -89,15 +91,11 @@ class Session:
         while True:
             if self._alarms:
                 self._ring()
-                first = self._alarms[0][0] if self._alarms else None
-                wake = first if deadline is None or (first is not None and first < deadline) else deadline
-            else:
-                wake = deadline
-            signal = await self.inbox.get(wake)
+            signal = await self.inbox.get(deadline)
             if signal is None:
-                if wake != deadline:
-                    continue
-                return None
+                if deadline is not None and self.node.clock.now() >= deadline:
+                    return None
+                continue  # The bell.
             match signal:
                 case HangUpOrder(reason):
                     raise CallOver(LegEnd(reason=Reason(reason), party=Party.SYSTEM))
@@ -129,14 +127,28 @@ class Session:
     def alarm(self, after_s: float, call: Callable[[], None]) -> None:
         """Call something later, between two signals, while the call lives. It may raise CallOver."""
         when = self.node.clock.now() + after_s
-        self._alarms.append((when, call))
-        self._alarms.sort(key=lambda alarm: alarm[0])
+        alarms = self._alarms
+        alarms.append((when, call))
+        if len(alarms) > 1:
+            alarms.sort(key=lambda alarm: alarm[0])
+        if alarms[0][0] == when:
+            self._set_bell()
+
+    def _set_bell(self) -> None:
+        """One timer for the first alarm, however often the call waits for something until then."""
+        if self._bell is not None:
+            self._bell.cancel()
+        # uvloop counts whole milliseconds: the bell shall not be early.
+        self._bell = self._loop.call_at(self._alarms[0][0] + 0.001, self.inbox.wake) if self._alarms else None
 
     def _ring(self) -> None:
         """Call what is due."""
-        now = self.node.clock.now()
-        while self._alarms and self._alarms[0][0] <= now:
-            self._alarms.pop(0)[1]()
+        alarms, now = self._alarms, self.node.clock.now()
+        if alarms[0][0] > now:
+            return
+        while alarms and alarms[0][0] <= now:
+            alarms.pop(0)[1]()
+        self._set_bell()
 
     # -- legs
 
@@ -317,6 +329,9 @@ class Session:
         self.call.legs.clear()
         self._replies.clear()
         self._alarms.clear()
+        if self._bell is not None:
+            self._bell.cancel()
+            self._bell = None
         self.node.session_over(self)
 
     def _drop(self, leg: Leg) -> None:

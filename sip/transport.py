@@ -89,7 +89,10 @@ class Transports:
     @property
     def backlog_bytes(self) -> int:
         """How much waits in the kernel at the fullest UDP socket, as of its last wake."""
-        return max((listener.backlog_bytes for listener in self._listeners.values()), default=0)
+        most = 0
+        for listener in self._listeners.values():
+            most = max(most, listener.backlog_bytes)
+        return most
 
     # -- connections
 
