@@ -37,6 +37,9 @@ class UserAgentClient:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.session_timers = SessionTimers(core)
+        tags = ", ".join(tag for tag in EXTENSIONS if tag in core.settings.supported)
+        self._extensions: HeaderPairs = (("supported", tags), *self.session_timers.opening()) if tags else ()
+        """What an INVITE of ours says of 100rel and session timers."""
 
     # -- requests out
 
@@ -47,7 +50,7 @@ class UserAgentClient:
         headers = _opening_headers(command.max_forwards, command.from_, command.to, tag, call_id)
         headers.add("cseq", "1 INVITE")
         headers.add("allow", ALLOW)
-        for name, value in (*self._extensions(), *command.headers):
+        for name, value in (*self._extensions, *command.headers):
             headers.add(name, value)
         if command.body:
             headers.add("content-type", SDP)
@@ -67,11 +70,6 @@ class UserAgentClient:
 
         core.route(request, command.target, command.contact_user, now, start)
         return usage.ident
-
-    def _extensions(self) -> HeaderPairs:
-        """What an INVITE of ours says of 100rel and session timers."""
-        tags = ", ".join(tag for tag in EXTENSIONS if tag in self._core.settings.supported)
-        return (("supported", tags), *self.session_timers.opening()) if tags else ()
 
     def request(self, command: SendRequest, now: float) -> int:
         core = self._core
