@@ -58,7 +58,14 @@ def _preview() -> Reply:
 
 def _configured(resource: Resource) -> Iterator[Endpoint]:
     """The endpoints of a kind of configuration objects."""
-    served, noun, tag = Collection(resource), resource.noun, resource.name
+    served = Collection(resource)
+    yield from _of_all(resource, served)
+    yield from _of_one(resource, served)
+
+
+def _of_all(resource: Resource, served: Collection) -> Iterator[Endpoint]:
+    """What is asked of the collection: its pages, and new objects."""
+    noun, tag = resource.noun, resource.name
     one, many = resource.name.rstrip("s"), resource.name
     shown, wish = ref(shown_name(resource)), ref(wish_name(resource))
     yield Endpoint(
@@ -95,6 +102,12 @@ def _configured(resource: Resource) -> Iterator[Endpoint]:
         problems=(409,),
         idempotency=True,
     )  # fmt: skip
+
+
+def _of_one(resource: Resource, served: Collection) -> Iterator[Endpoint]:
+    """What is asked of a single object: to show it, change it, delete it."""
+    noun, tag, one = resource.noun, resource.name, resource.name.rstrip("s")
+    shown, wish = ref(shown_name(resource)), ref(wish_name(resource))
     read = Endpoint(
         name=f"show_{one}",
         method="GET",

@@ -155,8 +155,8 @@ class Server:
         self._collector.start()
         self._loop_lag.start()
         snapshot = self._configuration.snapshot
-        print(banner(settings, snapshot, addresses(self._transports), self._media.capacity(), self._doors.http))
-        if self._media.capacity() < FEW_CALLS:
+        print(banner(settings, snapshot, addresses(self._transports), self._room, self._doors.http))
+        if self._room < FEW_CALLS:
             print("The file limit leaves room for hardly any call: raise it (ulimit -n).", file=sys.stderr)
         if not COMPILED:
             print("The compiled data path is missing: the slow twin in pure Python carries the media.", file=sys.stderr)

@@ -36,11 +36,6 @@ def read_offer(leg: Leg, body: bytes) -> None:
     leg.remote_sdp = parse_sdp(body)
 
 
-def parsed(body: bytes) -> SessionDescription:
-    """A description. Raises SdpError."""
-    return parse_sdp(body)
-
-
 def offered_formats(offer: SessionDescription, allowed: tuple[str, ...]) -> tuple[Format, ...]:
     """The first audio line's formats whose names (lower case) are allowed, in the offerer's order and numbers."""
     for line in offer.media:

@@ -60,10 +60,9 @@ def take_offer(session: Session, leg: Leg, tx: int, body: bytes, sdp: Role | Non
         negotiation.read_offer(leg, body)
         answer = negotiation.write_answer(leg, codecs)
     except (SdpError, CodecMismatch) as error:
-        offer_sdp = leg.remote_sdp
+        offer = leg.remote_sdp
         leg.remote_sdp, leg.local_sdp, leg.agreement = before
-        fits = isinstance(error, CodecMismatch) and offer_sdp is not before[0] and offer_sdp is not None
-        if not (fits and _pass_on(session, leg, tx, body)):
+        if not isinstance(error, CodecMismatch) or offer is None or not _pass_on(session, leg, tx, offer):
             session.node.send(Respond(tx=tx, status=488, headers=(negotiation.warning(error),)))
         return
     if session.node.send(Respond(tx=tx, status=200, body=answer)):
@@ -221,31 +220,27 @@ def refresh(session: Session, leg: Leg, updates: bool) -> None:
 
 def _refreshed(session: Session, leg: Leg, updates: bool, reply: ResponseReceived | RequestFailed) -> None:
     status = reply.status if isinstance(reply, RequestFailed) else reply.response.status
-    if updates:
-        if status in _NO_UPDATE:
-            refresh(session, leg, False)
-        elif status in _LATER:
-            session.alarm(_REFRESH_RETRY_S, partial(refresh, session, leg, updates))
+    if updates and status in _NO_UPDATE:
+        refresh(session, leg, False)
     elif status in _LATER:
         session.alarm(_REFRESH_RETRY_S, partial(refresh, session, leg, updates))
-    elif _conclude(leg, reply):
+    elif not updates and _conclude(leg, reply):
         settled(session, leg)
 
 
 # -- end to end
 
 
-def _pass_on(session: Session, leg: Leg, tx: int, body: bytes) -> bool:
+def _pass_on(session: Session, leg: Leg, tx: int, offer: SessionDescription) -> bool:
     """Offer the peer what a leg now offers; its answer decides. False where there is no use in it."""
     peer = _live_peer(leg)
     if peer is None:
         return False
-    offer = negotiation.parsed(body)
     formats = negotiation.offered_formats(offer, tuple(name for name in leg.codecs if name in peer.codecs))
     before = peer.local_sdp
     try:
         command = SendInDialog(usage=peer.usage, method="INVITE", body=negotiation.write_offer(peer, formats))
-        session.ask(peer, command, partial(_answer_after, session, leg, tx, body, peer, before))
+        session.ask(peer, command, partial(_answer_after, session, leg, tx, offer, peer, before))
     except CodecMismatch:
         return False
     except LocalError:
@@ -259,7 +254,7 @@ def _answer_after(
     session: Session,
     leg: Leg,
     tx: int,
-    body: bytes,
+    offer: SessionDescription,
     peer: Leg,
     before: SessionDescription | None,
     reply: ResponseReceived | RequestFailed,
@@ -275,7 +270,7 @@ def _answer_after(
     assert peer.agreement is not None
     saved = (leg.remote_sdp, leg.local_sdp, leg.agreement)
     try:
-        negotiation.read_offer(leg, body)
+        leg.remote_sdp = offer
         answer = negotiation.write_answer(leg, negotiation.agreed_names(peer.agreement))
     except (SdpError, CodecMismatch) as error:
         leg.remote_sdp, leg.local_sdp, leg.agreement = saved

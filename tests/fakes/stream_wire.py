@@ -95,23 +95,8 @@ class StreamWire(Wire):
         else:
             station.stack.resolved(event.query, flow, 3600.0, self.now)
 
-    def run(self, until: float | None = None) -> None:
-        while True:
-            for station in list(self._stations.values()):
-                self.settle(station)
-            due = [queue[0][0] for queue in (self._flying, self._streams) if queue]
-            for station in self._stations.values():
-                timeout = station.stack.next_timeout()
-                if timeout is not None:
-                    due.append(timeout)
-            if not due or (until is not None and min(due) > until):
-                break
-            self.now = max(self.now, min(due))
-            self._deliver()
-            for station in list(self._stations.values()):
-                station.stack.handle_timeout(self.now)
-        if until is not None:
-            self.now = max(self.now, until)
+    def _arrivals(self) -> list[float]:
+        return [*super()._arrivals(), *([self._streams[0][0]] if self._streams else [])]
 
     def _deliver(self) -> None:
         super()._deliver()

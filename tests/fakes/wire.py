@@ -109,7 +109,7 @@ class Wire:
         while True:
             for station in list(self._stations.values()):
                 self.settle(station)
-            due = [self._flying[0][0]] if self._flying else []
+            due = self._arrivals()
             for station in self._stations.values():
                 timeout = station.stack.next_timeout()
                 if timeout is not None:
@@ -122,6 +122,10 @@ class Wire:
                 station.stack.handle_timeout(self.now)
         if until is not None:
             self.now = max(self.now, until)
+
+    def _arrivals(self) -> list[float]:
+        """When the next of what is on its way arrives."""
+        return [self._flying[0][0]] if self._flying else []
 
     def _deliver(self) -> None:
         while self._flying and self._flying[0][0] <= self.now:
