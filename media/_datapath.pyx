@@ -6,7 +6,7 @@ import threading
 from collections import deque
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from media._dialling cimport cut_dialling, drop_dialling
@@ -14,22 +14,25 @@ from media._latch cimport aim
 from media._loop cimport lock, relay_loop, set_timer, unlock
 from media._player cimport drop_player
 from media._port cimport (
-    AF_INET, AF_INET6, Address, CLOCK_MONOTONIC, CNAME_BYTES, DIGITS_COPY, DIGITS_PASS, DIGITS_WITHHOLD, Dialling,
+    AF_INET, AF_INET6, Address, Arrival, CLOCK_MONOTONIC, CNAME_BYTES, DIGITS_COPY, DIGITS_PASS, DIGITS_WITHHOLD, Dialling,
     Durable, EFD_CLOEXEC, EFD_NONBLOCK, EPOLLET, EPOLLIN, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EVENT_DIGIT,
     EVENT_FORMATS, EVENT_HEARD, EVENT_LATCHED, EVENT_SENT, EVENT_SILENT, Engine, Event, Key, LATCH_AUTO, LATCH_OFF,
-    LATCH_STRICT, MAP_DROP, NOT_LATCHED, Player, Port, SINK_PEER, SLOT_BYTES, TFD_CLOEXEC, TFD_NONBLOCK, draw,
+    LATCH_STRICT, MAP_DROP, NOT_LATCHED, Player, Port, SINK_FRAMES, SINK_PEER, SINK_TAP, SLOT_BYTES,
+    SPOKEN_AT_ONCE, TAP_IN, TAP_OUT, TAP_ROOM, TFD_CLOEXEC, TFD_NONBLOCK, draw,
     epoll_create1, epoll_ctl, epoll_event, eventfd, eventfd_read, eventfd_write, family_of, htons, inet_ntop,
     inet_pton, monotonic_ns, note_source, port_of, pthread_mutex_destroy, pthread_mutex_init, same_address, timerfd_create,
     close as close_fd,
 )
 from media._reception cimport expected_of, received_of
 from media._relay cimport report
+from media._stream cimport anchor, send_rtp
 
 from media.digits import STEP_MS, digit_of, event_of
 from media.event import (
     DigitReceived, DigitsSent, PlayerFinished, PortClosed, PortHeard, PortLatched, PortSilent, PortStats,
 )
 from media.payload_map import PayloadFiles
+from media.player_cue import cue
 from media.port_state import BadPortState
 
 if sizeof(Durable) > SLOT_BYTES:
@@ -148,6 +151,7 @@ cdef class CompiledDatapath:
     cdef dict playing
     cdef object files
     cdef object finished
+    cdef dict rests
     cdef object thread
 
     def __cinit__(self, *, memory, uint64_t seed, uint64_t relay_window_us=300, double silence_s=2.0,
@@ -160,6 +164,7 @@ cdef class CompiledDatapath:
         self.playing = {}
         self.files = PayloadFiles()
         self.finished = deque()
+        self.rests = {}
         self.thread = None
         e = self.engine = <Engine*>calloc(1, sizeof(Engine))
         if e == NULL:
@@ -191,6 +196,7 @@ cdef class CompiledDatapath:
         if e == NULL:
             return
         for index in range(e.ports_used):
+            free(e.ports[index].tap)
             free(e.ports[index])
         for fd in (e.epoll_fd, e.timer_fd, e.wake_fd, e.event_fd):
             close_fd(fd)
@@ -202,6 +208,7 @@ cdef class CompiledDatapath:
         free(e.players)
         free(e.diallers)
         free(e.events)
+        free(e.arrivals)
         pthread_mutex_destroy(&e.lock)
         free(e)
 
@@ -375,6 +382,8 @@ cdef class CompiledDatapath:
             for number in range(128):
                 payload_map[number] = number
         cdef bint first = port.revision == 0
+        cdef bint frames = state.wants_frames
+        cdef uint8_t tapping = self.tapping(port, state.tap)
         lock(e)
         port.revision = revision
         port.remote_rtp = rtp
@@ -398,6 +407,15 @@ cdef class CompiledDatapath:
             memset(&port.rtcp_latched, 0, sizeof(Address))
         port.latch = latching
         port.durable.signalled = rtp
+        if frames:
+            port.sinks |= SINK_FRAMES
+        else:
+            port.sinks &= ~<uint32_t>SINK_FRAMES
+        port.tapping = tapping
+        if tapping & TAP_IN:
+            port.sinks |= SINK_TAP
+        else:
+            port.sinks &= ~<uint32_t>SINK_TAP
         port.cname_length = <uint8_t>cname_length
         memcpy(port.cname, cname_text, cname_length)
         aim(port)
@@ -409,6 +427,124 @@ cdef class CompiledDatapath:
         if first:
             # Last of all: what waits in the sockets finds everything in its place.
             self.listen(port)
+
+    cdef int tapping(self, Port* port, tap) except -1:
+        if tap is None or tap.paused:
+            return 0
+        if port.tap == NULL:
+            port.tap = <uint8_t*>malloc(TAP_ROOM)
+            if port.tap == NULL:
+                raise MemoryError("media data path: no memory for a tap")
+        return TAP_IN | TAP_OUT if tap.both else TAP_IN
+
+    def tapped(self, uint64_t port_id):
+        """Take what a port's tap holds: (records as in media/tap.py, records lost since the last time).
+
+        Once after the port was closed, too. Raises KeyError.
+        """
+        cdef Port* port
+        cdef bytes records = b""
+        cdef uint64_t lost
+        rest = self.rests.pop(port_id, None)
+        if rest is not None:
+            return rest
+        port = self.find(port_id)
+        lock(self.engine)
+        if port.tap_used:
+            records = (<char*>port.tap)[:port.tap_used]
+        lost = port.tap_lost
+        port.tap_used = 0
+        port.tap_lost = 0
+        unlock(self.engine)
+        return records, lost
+
+    def arrivals(self):
+        """Take what came for the mix path, in order of arrival.
+
+        Rows are (port id, arrival in ns, SSRC, sequence, timestamp, payload type, marker, payload).
+        """
+        cdef Engine* e = self.engine
+        cdef uint8_t* data
+        cdef uint64_t at = 0
+        cdef uint64_t used
+        cdef Arrival head
+        lock(e)
+        # The buffer changes hands, so that nobody waits for the rows to be made.
+        data, used = e.arrivals, e.arrivals_used
+        e.arrivals = NULL
+        e.arrivals_used = e.arrivals_room = 0
+        unlock(e)
+        taken = []
+        while at < used:
+            memcpy(&head, data + at, sizeof(Arrival))
+            at += sizeof(Arrival)
+            taken.append((
+                head.port_id, head.arrival_ns, head.ssrc, head.sequence, head.timestamp, head.payload_type,
+                head.marker != 0, (<char*>(data + at))[:head.length],
+            ))
+            at += head.length
+        if data != NULL:
+            lock(e)
+            if e.arrivals == NULL:
+                e.arrivals, e.arrivals_room = data, self.arrivals_kept(used)
+                data = NULL
+            unlock(e)
+            free(data)
+        return taken
+
+    cdef uint64_t arrivals_kept(self, uint64_t used) noexcept:
+        # The buffer is at least as large as what it held.
+        return max(used, <uint64_t>65536)
+
+    def speak(self, list frames):
+        """Send frames of the mix path as part of their ports' outgoing streams.
+
+        Rows are (port id, payload, timestamp units, payload type); an empty payload only lets the time pass.
+        Ports that are gone, or have a player or keys for the far end just now, stay silent.
+        """
+        cdef Engine* e = self.engine
+        cdef Port* port
+        cdef uint64_t source
+        cdef uint8_t datagram[2048]
+        cdef const char* payload
+        cdef Py_ssize_t length
+        cdef uint32_t units
+        cdef uint8_t payload_type
+        cdef bytes data
+        cdef int index
+        cdef int count = len(frames)
+        cdef int locked = 0
+        for index in range(count):
+            port_id, data, units, payload_type = frames[index]
+            pointer = self.ports.get(port_id)
+            length = len(data)
+            if pointer is None or length > 1400:
+                continue
+            port = <Port*><size_t>pointer
+            payload = data
+            if not locked:
+                lock(e)
+                e.now_ns = monotonic_ns()
+            locked += 1
+            if not length or port.occupied or not port.send or not port.target_length:
+                port.spoken_ts += units
+                port.spoken_paused = 1
+            else:
+                source = <uint64_t>1 << 62 | port.id
+                if source != port.source:
+                    anchor(e, port, source, port.spoken_seq, port.spoken_ts)
+                elif port.spoken_paused:
+                    port.marked = 1
+                port.spoken_paused = 0
+                memcpy(datagram + 12, payload, length)
+                send_rtp(e, port, datagram, <int>length, payload_type, port.spoken_seq, port.spoken_ts)
+                port.spoken_seq += 1
+                port.spoken_ts += units
+            if locked == SPOKEN_AT_ONCE:
+                unlock(e)
+                locked = 0
+        if locked:
+            unlock(e)
 
     cdef int set_player(self, Port* port, player) except -1:
         cdef Engine* e = self.engine
@@ -429,7 +565,7 @@ cdef class CompiledDatapath:
         error = None
         memset(&next_player, 0, sizeof(Player))
         try:
-            data = self.files.get(player)
+            data, next_player.position = cue(self.files, player, monotonic_ns() // 1000000)
             next_player.data = &data[0]
             next_player.size = data.shape[0]
         except (OSError, ValueError) as problem:
@@ -527,6 +663,10 @@ cdef class CompiledDatapath:
         unlock(e)
         os.close(port.rtp_fd)
         os.close(port.rtcp_fd)
+        if port.tap != NULL:
+            self.rests[port_id] = ((<char*>port.tap)[:port.tap_used], port.tap_lost)
+            free(port.tap)
+            port.tap = NULL
         del self.ports[port_id]
         self.playing.pop(port_id, None)
         self.awaited.pop(port_id, None)
@@ -583,6 +723,7 @@ cdef class CompiledDatapath:
             "datagrams": e.datagrams,
             "reanchors": e.reanchors,
             "events_lost": e.events_lost,
+            "arrivals_lost": e.arrivals_lost,
             "ports": e.ports_used,
             "active_ports": e.active,
             "players": e.players_used,

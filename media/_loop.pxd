@@ -12,6 +12,7 @@ from media._digits cimport key_ceased
 from media._latch cimport tell
 from media._player cimport play_due
 from media._relay cimport Sink, report, rtcp_ready, rtp_ready, sink_peer
+from media._tap cimport sink_frames, sink_tap
 
 
 cdef inline void lock(Engine* engine) noexcept nogil:
@@ -137,11 +138,13 @@ cdef inline void serve_batch(Engine* engine, int count, const Sink* sinks) noexc
 
 cdef inline void relay_loop(Engine* engine) noexcept nogil:
     # One wake drains what is ready; above `gather_from` talking ports at most one wake per window.
-    cdef Sink[1] sinks
+    cdef Sink[3] sinks
     cdef timespec until
     cdef uint64_t due_ns
     cdef int count
     sinks[0] = sink_peer
+    sinks[1] = sink_frames
+    sinks[2] = sink_tap
     prctl(PR_SET_TIMERSLACK, 1000)
     # Media go before signalling where the system lets us; without the right to it nothing is lost but latency.
     setpriority(PRIO_PROCESS, 0, -10)

@@ -24,16 +24,22 @@ cdef inline void drop_player(Engine* engine, Port* port) noexcept nogil:
 cdef inline void play_frame(Engine* engine, Port* port, uint8_t* datagram) noexcept nogil:
     cdef Player* player = &port.player
     cdef uint64_t source = (<uint64_t>1 << 63) | player.id
+    cdef const uint8_t* frame = player.data + player.position
+    cdef uint32_t length = player.frame_bytes
+    cdef uint32_t head = 0
+    if length == 0:
+        # Framed: each frame behind its length. The file was walked through when it was mapped.
+        length = frame[0] | frame[1] << 8
+        head = 2
     if source != port.source:
         anchor(engine, port, source, player.sequence, player.timestamp)
-    memcpy(datagram + 12, player.data + player.position, player.frame_bytes)
-    send_rtp(
-        engine, port, datagram, player.frame_bytes, player.payload_type, player.sequence, player.timestamp
-    )
-    player.sequence += 1
+    if length:
+        memcpy(datagram + 12, frame + head, length)
+        send_rtp(engine, port, datagram, length, player.payload_type, player.sequence, player.timestamp)
+        player.sequence += 1
     player.timestamp += player.samples
-    player.position += player.frame_bytes
-    if player.position + player.frame_bytes > player.size:
+    player.position += head + length
+    if player.position + (player.frame_bytes if player.frame_bytes else 2) > player.size:
         player.position = 0
         if player.plays_left > 0:
             player.plays_left -= 1

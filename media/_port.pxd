@@ -89,7 +89,14 @@ cdef enum:
     GUESSED = 1
     SIGNALLED = 2
     SINK_PEER = 1
-    SINKS = 1
+    SINK_FRAMES = 2
+    SINK_TAP = 4
+    SINKS = 3
+    TAP_IN = 1
+    TAP_OUT = 2
+    TAP_ROOM = 65536
+    ARRIVALS_MOST = 1 << 24
+    SPOKEN_AT_ONCE = 16
     MAP_DROP = 255
     EVENT_LATCHED = 1
     EVENT_FINISHED = 2
@@ -174,6 +181,17 @@ ctypedef struct Durable:
     uint64_t digits_id
     uint8_t digits_at
     uint64_t dropped_digits
+
+# A packet on its way to the mix path; its payload follows.
+ctypedef struct Arrival:
+    uint64_t port_id
+    uint64_t arrival_ns
+    uint32_t ssrc
+    uint32_t timestamp
+    uint16_t sequence
+    uint16_t length
+    uint8_t payload_type
+    uint8_t marker
 
 ctypedef struct Player:
     uint64_t id
@@ -262,6 +280,13 @@ ctypedef struct Port:
     uint8_t event_formats
     Dialling dialling
     int index
+    uint32_t spoken_ts
+    uint16_t spoken_seq
+    uint8_t spoken_paused
+    uint8_t tapping
+    uint32_t tap_used
+    uint64_t tap_lost
+    uint8_t* tap
     uint8_t cname_length
     uint8_t cname[CNAME_BYTES]
 
@@ -317,6 +342,10 @@ ctypedef struct Engine:
     uint64_t datagrams
     uint64_t reanchors
     uint64_t events_lost
+    uint8_t* arrivals
+    uint64_t arrivals_used
+    uint64_t arrivals_room
+    uint64_t arrivals_lost
     epoll_event ready[BATCH]
     uint8_t buffer[BUFFER_BYTES]
 

@@ -12,7 +12,7 @@ from media._report cimport build_report, read_compound, valid_compound
 from media._stream cimport anchor, send_rtp
 
 
-# A sink takes what arrived at a port; a frame ring and a tap ring join this table as further bits.
+# A sink takes what arrived at a port. The first is the relay: it alone passes over what is withheld.
 ctypedef void (*Sink)(Engine* engine, Port* port, Packet* packet) noexcept nogil
 
 
@@ -86,6 +86,7 @@ cdef inline void rtp_ready(Engine* engine, Port* port, const Sink* sinks) noexce
     cdef Durable* d = port.durable
     cdef bint event
     cdef int bit
+    cdef int first = 0
     cdef ssize_t size = recvfrom(
         port.rtp_fd, engine.buffer, BUFFER_BYTES, MSG_DONTWAIT | MSG_TRUNC, <sockaddr*>&source, &length
     )
@@ -124,8 +125,8 @@ cdef inline void rtp_ready(Engine* engine, Port* port, const Sink* sinks) noexce
         hear_key(engine, port, &packet)
         if port.digits == DIGITS_WITHHOLD:
             hold_back(port, &packet)
-            return
-    for bit in range(SINKS):
+            first = 1
+    for bit in range(first, SINKS):
         if port.sinks >> bit & 1:
             sinks[bit](engine, port, &packet)
 

@@ -4,6 +4,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from media._port cimport (
     Durable, Engine, MSG_DONTWAIT, MSG_NOSIGNAL, Port, draw, htonl, htons, sendto, sockaddr,
 )
+from media._tap cimport tap_sent
 
 
 cdef inline uint32_t elapsed_units(Engine* engine, Port* port) noexcept nogil:
@@ -56,6 +57,8 @@ cdef inline void send_rtp(
             d.last_ns = engine.now_ns
     d.packets_out += 1
     d.octets_out += payload_length
+    if port.tapping:
+        tap_sent(engine, port, type_and_marker, sequence, timestamp, datagram + 12, payload_length)
     if sendto(
         port.rtp_fd, datagram, 12 + payload_length, MSG_DONTWAIT | MSG_NOSIGNAL,
         <const sockaddr*>&port.target, port.target_length,

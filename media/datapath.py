@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from media.datapath_twin import TwinDatapath
+from media.datapath_twin import Arrival, Spoken, TwinDatapath
 from media.event import PortEvent, PortStats
 from media.port_state import PortState
 
@@ -44,8 +44,27 @@ class Datapath(Protocol):
     def events(self) -> list[PortEvent]:
         """Take the events that wait."""
 
+    def arrivals(self) -> list[Arrival]:
+        """Take what came for the mix path, in order.
+
+        Rows are (port id, arrival in ns, SSRC, sequence, timestamp, payload type, marker, payload).
+        """
+
+    def speak(self, frames: list[Spoken]) -> None:
+        """Send frames of the mix path within their ports' outgoing streams.
+
+        Rows are (port id, payload, timestamp units, payload type); an empty payload only lets the time pass. A port
+        that is gone, or has a player or keys for the far end just now, stays silent.
+        """
+
+    def tapped(self, port_id: int) -> tuple[bytes, int]:
+        """Take what a port's tap holds: (records of `media.tap`, records lost since). Raises KeyError.
+
+        What a closed port left is given once.
+        """
+
     def counters(self) -> dict[str, int]:
-        """Totals: wakes, datagrams, reanchors, events_lost, ports, active_ports, players."""
+        """Totals: wakes, datagrams, reanchors, events_lost, arrivals_lost, ports, active_ports, players."""
 
 
 def _load() -> tuple[Callable[..., Datapath], bool]:

@@ -8,14 +8,20 @@ import socket
 import threading
 import time
 from collections import deque
+from typing import TypeAlias
 
 from media.event import PlayerFinished, PortClosed, PortEvent, PortStats
 from media.payload_map import PayloadFiles
+from media.player_cue import cue
 from media.port_state import Address, BadPortState, PortState
 from media.rtp import MalformedRtp, RtpPacket, parse_rtp
+from media.tap import IN
 from media.twin_port import PlayerRun, TwinPort
 from media.twin_reports import hear_report, send_report
 from media.worker_protocol import SLOT_BYTES
+
+Arrival: TypeAlias = tuple[int, int, int, int, int, int, bool, bytes]
+Spoken: TypeAlias = tuple[int, bytes, int, int]
 
 _BUFFER_BYTES = 2048
 _TICK_S = 0.005
@@ -45,6 +51,8 @@ class TwinDatapath:
         self._by_fd: dict[int, tuple[TwinPort, bool]] = {}
         self._files = PayloadFiles()
         self._events: deque[PortEvent] = deque()
+        self._arrivals: list[Arrival] = []
+        self._rests: dict[int, tuple[bytes, int]] = {}
         self._epoll = select.epoll()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -130,12 +138,12 @@ class TwinDatapath:
             return
         port.run, port.player_id = None, player.id
         try:
-            data = self._files.get(player)
+            data, position = cue(self._files, player, time.monotonic_ns() // 1_000_000)
         except (OSError, ValueError) as problem:
             self._tell(PlayerFinished(port_id=port.id, revision=port.revision, player_id=player.id, error=str(problem)))
             return
         plays = None if player.plays is None else max(1, player.plays)
-        port.run = PlayerRun(player=player, data=data, due=time.monotonic(), plays_left=plays)
+        port.run = PlayerRun(player=player, data=data, position=position, due=time.monotonic(), plays_left=plays)
 
     def close(self, port_id: int) -> None:
         """Say goodbye, close the sockets, and leave a PortClosed event. Raises KeyError."""
@@ -144,6 +152,8 @@ class TwinDatapath:
             if port.counts.get("packets_sent") or port.counts.get("rtcp_sent"):
                 send_report(port, time.monotonic(), time.time(), goodbye=True)
             self._shut(port)
+            if port.tap.used:
+                self._rests[port_id] = port.tap.take()
             port.slot[:8] = bytes(8)
         self._tell(PortClosed(port_id=port_id, revision=port.revision, stats=port.stats(time.monotonic())))
 
@@ -164,6 +174,29 @@ class TwinDatapath:
         with self._lock:
             return self._ports[port_id].stats(time.monotonic())
 
+    def arrivals(self) -> list[Arrival]:
+        """Take what came for the mix path, in order of arrival."""
+        with self._lock:
+            taken, self._arrivals = self._arrivals, []
+        return taken
+
+    def speak(self, frames: list[Spoken]) -> None:
+        """Send frames of the mix path as part of their ports' outgoing streams."""
+        with self._lock:
+            now = time.monotonic()
+            for port_id, payload, units, payload_type in frames:
+                port = self._ports.get(port_id)
+                if port is not None:
+                    port.speak(payload, units, payload_type, now)
+
+    def tapped(self, port_id: int) -> tuple[bytes, int]:
+        """Take what a port's tap holds: (records, records lost since the last time). Raises KeyError."""
+        rest = self._rests.pop(port_id, None)
+        if rest is not None:
+            return rest
+        with self._lock:
+            return self._ports[port_id].tap.take()
+
     def events(self) -> list[PortEvent]:
         """Take the events that wait, oldest first."""
         with self._lock:
@@ -174,10 +207,11 @@ class TwinDatapath:
         return taken
 
     def counters(self) -> dict[str, int]:
-        """Totals of the data path: wakes, datagrams, reanchors, events_lost, ports, active_ports, players."""
+        """Totals: wakes, datagrams, reanchors, events_lost, arrivals_lost, ports, active_ports, players."""
         return {
             **self._totals,
             "events_lost": 0,
+            "arrivals_lost": 0,
             "ports": len(self._ports),
             "active_ports": self._active,
             "players": sum(port.run is not None for port in list(self._ports.values())),
@@ -264,11 +298,23 @@ class TwinDatapath:
         if event and port.state.digits != "pass":
             self._tell_all(port.hear_key(packet, now))
             if port.state.digits == "withhold":
+                self._keep(port, packet, now)
                 peer = self._ports.get(port.state.relay_to or 0)
                 if peer is not None:
                     peer.stream.hold_back((port.id, packet.ssrc), packet.sequence)
                 return
+        self._keep(port, packet, now)
         self._relay(port, packet, now)
+
+    def _keep(self, port: TwinPort, packet: RtpPacket, now: float) -> None:
+        """Keep a packet for the mix path and for the recording."""
+        at_ns = int(now * 1e9)
+        if port.state.wants_frames:
+            self._arrivals.append((
+                port.id, at_ns, packet.ssrc, packet.sequence, packet.timestamp, packet.payload_type, packet.marker,
+                packet.payload,
+            ))  # fmt: skip
+        port.tap.keep(at_ns, IN, packet, port.state.tap)
 
     def _relay(self, port: TwinPort, packet: RtpPacket, now: float) -> None:
         peer = self._ports.get(port.state.relay_to or 0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from media.digits import MORE_ENDS, MOST_DIGITS, STEP_MS, is_dialable
+from media.mix_state import BadMixState, Mix, Tap, Voice, unpack_detectors
 
 Latch: TypeAlias = Literal["auto", "strict", "off"]
 Digits: TypeAlias = Literal["pass", "copy", "withhold"]
@@ -20,10 +21,13 @@ class BadPortState(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Player:
-    """A ready payload file played into a port: raw encoded frames, `frame_bytes` each, no header.
+    """Ready payload files played into a port: raw encoded frames, `frame_bytes` each, no header.
 
+    `frame_bytes` 0: framed, each frame behind its length (two octets, low one first; length 0 is a pause).
     `id` tells players apart: a put with the same id lets the player go on, another id starts anew.
-    `plays` counts whole rounds of the file; None loops for ever.
+    `plays` counts whole rounds of `path` and `more`, one after the other without a gap; None loops for ever.
+    `start_ms`: where the first round begins. `shared`: it begins where everybody else hears it now (music on hold).
+    `gain_db`: louder or softer, of G.711 only.
     """
 
     id: int
@@ -33,6 +37,10 @@ class Player:
     samples_per_frame: int = 160
     ptime_ms: int = 20
     plays: int | None = 1
+    more: tuple[str, ...] = ()
+    start_ms: int = 0
+    shared: bool = False
+    gain_db: float = 0.0
 
     def pack(self) -> list[Any]:
         """Give the player as a flat list that msgpack can carry."""
@@ -44,15 +52,19 @@ class Player:
             self.samples_per_frame,
             self.ptime_ms,
             self.plays,
+            self.more,
+            self.start_ms,
+            self.shared,
+            self.gain_db,
         ]
 
     @classmethod
     def unpack(cls, packed: Sequence[Any]) -> "Player":
         """Read what `pack` gave. Raises BadPortState."""
         try:
-            ident, path, payload_type, frame_bytes, samples, ptime_ms, plays = packed
+            ident, path, payload_type, frame_bytes, samples, ptime_ms, plays, more, start_ms, shared, gain_db = packed
         except (TypeError, ValueError) as error:
-            raise BadPortState(f"player: {error}; give the seven fields of Player.pack()") from error
+            raise BadPortState(f"player: {error}; give the fields of Player.pack()") from error
         return cls(
             id=ident,
             path=path,
@@ -61,6 +73,10 @@ class Player:
             samples_per_frame=samples,
             ptime_ms=ptime_ms,
             plays=plays,
+            more=tuple(more),
+            start_ms=start_ms,
+            shared=shared,
+            gain_db=gain_db,
         )
 
 
@@ -143,6 +159,8 @@ class PortState:
     `digits`: what becomes of the far end's events: `pass` relays them unread, `copy` relays and reports each key,
     `withhold` reports it and relays nothing.
     `send_digits`: sent to the far end now; what is relayed to it or played waits meanwhile.
+    `voice`: how the mix path understands and speaks to the far end; needed for `mix`, its place in a room, and for
+    `detect`, what is listened for in its sound (names of `media.mix_state.DETECTORS`). `tap`: a recording.
     """
 
     remote_rtp: Address | None = None
@@ -160,6 +178,15 @@ class PortState:
     event_types: tuple[tuple[int, int], ...] = ()
     digits: Digits = "pass"
     send_digits: SentDigits | None = None
+    voice: Voice | None = None
+    mix: Mix | None = None
+    detect: tuple[str, ...] = ()
+    tap: Tap | None = None
+
+    @property
+    def wants_frames(self) -> bool:
+        """Whether what the far end says is needed by the mix path."""
+        return self.voice is not None and (self.mix is not None or bool(self.detect))
 
     def pack(self) -> list[Any]:
         """Give the state as a flat list that msgpack can carry."""
@@ -179,6 +206,10 @@ class PortState:
             self.event_types,
             self.digits,
             None if self.send_digits is None else self.send_digits.pack(),
+            None if self.voice is None else self.voice.pack(),
+            None if self.mix is None else self.mix.pack(),
+            self.detect,
+            None if self.tap is None else self.tap.pack(),
         ]
 
     @classmethod
@@ -187,7 +218,7 @@ class PortState:
         try:
             (
                 rtp, rtcp, send, receive, accept, clock_rate, relay_to, payload_map, player, latch, cname,
-                silence_ms, event_types, digits, send_digits,
+                silence_ms, event_types, digits, send_digits, voice, mix, detect, tap,
             ) = packed  # fmt: skip
             return cls(
                 remote_rtp=None if rtp is None else (rtp[0], rtp[1]),
@@ -205,8 +236,14 @@ class PortState:
                 event_types=tuple((pair[0], pair[1]) for pair in event_types),
                 digits=_DIGITS[digits],
                 send_digits=None if send_digits is None else SentDigits.unpack(send_digits),
+                voice=None if voice is None else Voice.unpack(voice),
+                mix=None if mix is None else Mix.unpack(mix),
+                detect=unpack_detectors(detect),
+                tap=None if tap is None else Tap.unpack(tap),
             )
         except BadPortState:
             raise
+        except BadMixState as error:
+            raise BadPortState(str(error)) from error
         except (TypeError, ValueError, IndexError, KeyError) as error:
             raise BadPortState(f"port state: {error!r}; give the fields of PortState.pack()") from error

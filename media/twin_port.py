@@ -11,8 +11,10 @@ from media.port_state import Address, Player, PortState
 from media.reception import Reception
 from media.rtp import RtpPacket, build_rtp
 from media.silence_watch import SilenceWatch
+from media.tap import OUT
 from media.twin_dialling import CATCH_UP, Dialling
 from media.twin_stream import OutgoingStream
+from media.twin_tap import TwinTap
 
 _DURABLE = struct.Struct("<QIIdHB?46sH46sHQB")
 
@@ -28,6 +30,14 @@ class PlayerRun:
     sequence: int = 0
     timestamp: int = 0
     plays_left: int | None = 1
+
+    def frame(self) -> tuple[bytes, int]:
+        """The next frame's payload, and how many octets of the file it takes up."""
+        head, length = 0, self.player.frame_bytes
+        if not length:
+            head, length = 2, self.data[self.position] | self.data[self.position + 1] << 8
+        begin = self.position + head
+        return bytes(self.data[begin : begin + length]), head + length
 
 
 @dataclass(slots=True)
@@ -61,6 +71,10 @@ class TwinPort:
     digits_id: int = 0
     digits_at: int = 0
     silence: SilenceWatch = field(default_factory=SilenceWatch)
+    tap: TwinTap = field(default_factory=TwinTap)
+    spoken: int = 0
+    spoken_ts: int = 0
+    spoken_paused: bool = False
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter named as in PortStats."""
@@ -205,8 +219,25 @@ class TwinPort:
         out = self.stream.number(source, packet, now, self.state.clock_rate, anew=anew)
         self.count("packets_sent")
         self.count("octets_sent", len(packet.payload))
+        self.tap.keep(int(now * 1e9), OUT, out, self.state.tap)
         self.transmit(self.rtp, build_rtp(out), target)
         self.keep()
+
+    def speak(self, payload: bytes, units: int, payload_type: int, now: float) -> None:
+        """Send a frame of the mix path; b"" only lets the time pass."""
+        begun, self.spoken_ts = self.spoken_ts, (self.spoken_ts + units) & 0xFFFFFFFF
+        silent = not payload or self.run is not None or self.dialling is not None or not self.state.send
+        if silent or self.target() is None:
+            self.spoken_paused = True
+            return
+        if self.spoken_paused:
+            self.stream.mark()
+            self.spoken_paused = False
+        packet = RtpPacket(
+            payload_type=payload_type, sequence=self.spoken & 0xFFFF, timestamp=begun, ssrc=0, payload=payload
+        )
+        self.spoken += 1
+        self.emit(("mix", self.id), packet, now)
 
     def play(self, now: float) -> tuple[bool, int]:
         """Send the frames that are due; gives (finished, re-anchors)."""
@@ -219,7 +250,7 @@ class TwinPort:
         for _ in range(CATCH_UP):
             if run.due > now:
                 return False, 0
-            payload = bytes(run.data[run.position : run.position + player.frame_bytes])
+            payload, taken = run.frame()
             packet = RtpPacket(
                 payload_type=player.payload_type,
                 sequence=run.sequence & 0xFFFF,
@@ -227,12 +258,13 @@ class TwinPort:
                 ssrc=0,
                 payload=payload,
             )
-            self.emit(("player", player.id), packet, now)
-            run.sequence += 1
+            if payload:
+                self.emit(("player", player.id), packet, now)
+                run.sequence += 1
             run.timestamp += player.samples_per_frame
             run.due += player.ptime_ms / 1000.0
-            run.position += player.frame_bytes
-            if run.position + player.frame_bytes > len(run.data):
+            run.position += taken
+            if run.position + (player.frame_bytes or 2) > len(run.data):
                 run.position = 0
                 if run.plays_left is not None:
                     run.plays_left -= 1
