@@ -44,4 +44,4 @@ def _position(player: Player, data: memoryview, now_ms: int) -> int:
 def _scaled(law: Law, gain_db: float) -> bytes:
     """For each octet of the law the octet of that sample with a gain."""
     scaled = np.clip(np.round(levels(law) * 10.0 ** (gain_db / 20.0)), -32768, 32767).astype(np.int16)
-    return codes(law).take(scaled.view(np.uint16)).tobytes()
+    return bytes(codes(law).take(scaled.view(np.uint16)))
