@@ -10,7 +10,8 @@ DATA_PATH = Extension(
     extra_compile_args=["-O3", "-fno-strict-aliasing"],
     libraries=["pthread"],
 )
-EXTENSIONS = cythonize([DATA_PATH], language_level=3)
+G722 = Extension("media.codecs.g722", ["media/codecs/g722.py"], extra_compile_args=["-O3"])
+EXTENSIONS = cythonize([DATA_PATH, G722], language_level=3)
 for extension in EXTENSIONS:
     # Said here, because cythonize makes new objects and forgets it.
     extension.optional = True

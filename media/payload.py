@@ -24,10 +24,10 @@ class PayloadError(ValueError):
 
 
 def encode_frames(samples: Samples, codec: Codec, ptime_ms: int = PTIME_MS) -> bytes:
-    """Encode samples, padded by silence to whole frames of `ptime_ms`."""
+    """Encode samples, padded by silence to whole frames of `ptime_ms`; for codecs with frames of fixed size."""
     per_frame = codec.rate_hz * ptime_ms // 1000
     padded = np.concatenate([samples, np.zeros(-len(samples) % per_frame, dtype=np.int16)])
-    return codec.encode(padded)
+    return codec.encoder(codec.rate_hz).encode(padded)
 
 
 def write_payload(path: Path, samples: Samples, codec: Codec, ptime_ms: int = PTIME_MS) -> ReadyFile:
@@ -40,8 +40,8 @@ def write_payload(path: Path, samples: Samples, codec: Codec, ptime_ms: int = PT
 
 
 def read_payload(path: Path, codec: Codec) -> Samples:
-    """Decode a payload file. Raises OSError."""
-    return codec.decode(path.read_bytes())
+    """Decode a payload file. Raises BadPayload for an empty one, OSError."""
+    return codec.decoder(codec.rate_hz).decode(path.read_bytes())
 
 
 def read_wav(path: Path, rate_hz: int) -> Samples:
@@ -71,8 +71,9 @@ def prepare_payloads(
     catalogue: dict[str, ReadyFile] = {}
     for codec_name in codecs:
         codec = CODECS.get(codec_name.lower())
-        if codec is None:
-            raise PayloadError(f"codec {codec_name!r} cannot be encoded (allowed: {', '.join(CODECS)})")
+        if codec is None or codec.octets_per_ms is None:
+            allowed = ", ".join(name for name, one in CODECS.items() if one.octets_per_ms is not None)
+            raise PayloadError(f"codec {codec_name!r} has no frames of fixed size (allowed: {allowed})")
         root = Path(out_dir) / codec_name.lower()
         for name, source, load in _sources(Path(sounds_dir), languages, codec.rate_hz):
             path = root / f"{name}.raw"
@@ -108,7 +109,9 @@ def _up_to_date(path: Path, source: Path) -> bool:
 
 
 def _ready(path: Path, codec: Codec, ptime_ms: int) -> ReadyFile:
-    frame_bytes = codec.frame_bytes(ptime_ms)
+    frame_bytes = codec.fixed_frame_bytes(ptime_ms)
+    if frame_bytes is None:
+        raise PayloadError(f"{path}: {codec.name} has no frames of fixed size; use another codec")
     return ReadyFile(
         path=str(path),
         duration_ms=path.stat().st_size // frame_bytes * ptime_ms,

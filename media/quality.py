@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
+
+
+class Impairment(NamedTuple):
+    """What a codec takes from the rating by itself (Ie), and how well it bears lost packets (Bpl)."""
+
+    equipment: float
+    robustness: float
+
 
 # Equipment impairment Ie and packet-loss robustness Bpl, random loss (ITU-T G.113 Appendix I).
-IMPAIRMENTS: Final[dict[str, tuple[float, float]]] = {
-    "pcmu": (0.0, 25.1),
-    "pcma": (0.0, 25.1),
-    "g729": (11.0, 19.0),
+IMPAIRMENTS: Final[dict[str, Impairment]] = {
+    "pcmu": Impairment(0.0, 25.1),
+    "pcma": Impairment(0.0, 25.1),
+    "l16": Impairment(0.0, 25.1),
+    "g722": Impairment(0.0, 25.1),
+    "g729": Impairment(11.0, 19.0),
 }
 
 FRAME_MS: Final = 20.0
