@@ -15,10 +15,11 @@ from admin_api.endpoint import BASE
 from admin_api.merge_patch import merge_patch
 from admin_api.outcome import preview, refusal
 from admin_api.problem import FieldError, Problem
-from admin_api.resource import META, Json, Resource, named, shown, validated, wrong_fields
+from admin_api.resource import Json, Resource, named, validated, wrong_fields
 from admin_api.running import CHANGE_S, RUNNING, asked
 from admin_api.serving import author_of, etag, expected_revision, query_of
 from pbx.config_object import Deletion, Filter, ObjectKey, Outcome, StoredObject, Upsert
+from pbx.records.object_view import META, object_view
 
 
 class Collection:
@@ -37,7 +38,7 @@ class Collection:
             if query[one.name] is not None
         ]
         page = await asked(
-            store.list(
+            store.list_views(
                 resource.kind,
                 request.match_info.get("tenant", query.get("tenant")),
                 filters=filters,
@@ -46,8 +47,7 @@ class Collection:
                 sort=query["sort"],
             )
         )
-        rows = [shown(resource, one) for one in page.objects]
-        return web.json_response({"items": rows, "next": page.cursor, "total": page.total})
+        return web.Response(body=page, content_type="application/json")
 
     async def create(self, request: web.Request) -> web.Response:
         """POST to the collection: one object, or a list of them."""
@@ -80,7 +80,7 @@ class Collection:
         if not isinstance(patch, dict):
             raise wrong_fields([FieldError(field="", message="a merge patch of an object is an object")])
         stored = await self._stored(request)
-        present = shown(self._resource, stored)
+        present = object_view(stored)
         document = merge_patch({name: value for name, value in present.items() if name != META}, patch)
         return await self._put(request, stored, self._with_key(request, self.document(request, document)))
 
@@ -168,15 +168,23 @@ class Collection:
     async def _find(self, request: web.Request, name: ObjectKey) -> StoredObject:
         """The living object of that name, of the tenant that the path names. Raises Problem (404)."""
         stored = await asked(request.app[RUNNING].configuration_store.get(*name))
-        tenant = request.match_info.get("tenant")
-        if stored is None or (tenant is not None and stored.owner != tenant):
-            raise Problem(HTTPStatus.NOT_FOUND, f"there is no {self._resource.noun} {name.key!r}")
+        if stored is None or not self._reached(request, stored.owner):
+            raise self._missing(name)
         return stored
 
     async def _answer(self, request: web.Request, name: ObjectKey, status: HTTPStatus) -> web.Response:
-        stored = await self._find(request, name)
-        headers = {"ETag": etag(stored.revision)}
+        view = await asked(request.app[RUNNING].configuration_store.view(*name))
+        if view is None or not self._reached(request, view.owner):
+            raise self._missing(name)
+        headers = {"ETag": etag(view.revision)}
         if status is HTTPStatus.CREATED:
             parts = self._resource.path.format(tenant=request.match_info.get("tenant", ""))
             headers["Location"] = f"{BASE}{parts}/{quote(name.key, safe='')}"
-        return web.json_response(shown(self._resource, stored), status=status, headers=headers)
+        return web.Response(body=view.body, content_type="application/json", status=status, headers=headers)
+
+    def _reached(self, request: web.Request, owner: str | None) -> bool:
+        """Whether an object belongs to the tenant that the path names."""
+        return request.match_info.get("tenant", owner) == owner
+
+    def _missing(self, name: ObjectKey) -> Problem:
+        return Problem(HTTPStatus.NOT_FOUND, f"there is no {self._resource.noun} {name.key!r}")

@@ -15,10 +15,11 @@ from admin_api.endpoint import BASE
 from admin_api.merge_patch import merge_patch
 from admin_api.outcome import preview, refusal
 from admin_api.problem import FieldError, Problem
-from admin_api.resource import META, SECRETS, Json, device_shown, meta, validated, wrong_fields
+from admin_api.resource import Json, validated, wrong_fields
 from admin_api.running import CHANGE_S, RUNNING, asked
 from admin_api.serving import author_of, etag, expected_revision, query_of
 from pbx.config_object import Outcome, StoredObject, Upsert
+from pbx.records.object_view import META, SECRETS, device_view, meta
 from pbx.schema.tenant import Device
 
 TRIES = 3
@@ -123,7 +124,7 @@ def _name(device: Json, stored: StoredObject) -> str:
 
 
 def _shown(stored: StoredObject, device: Json) -> Json:
-    return device_shown(device, stored.key) | {META: meta(stored)}
+    return device_view(device, stored.key) | {META: meta(stored)}
 
 
 def _find(request: web.Request, stored: StoredObject) -> Json:

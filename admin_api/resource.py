@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -13,17 +11,12 @@ from pydantic import ValidationError
 
 from admin_api.problem import FieldError, Problem
 from admin_api.query import Param
-from pbx.config_object import ObjectKey, StoredObject
-from pbx.schema.tenant import Device
+from pbx.config_object import ObjectKey
 from pbx.schema.tree import Node, join
 from pbx.schema.values import Model
 from pbx.schema.wording import worded
 
 Json = dict[str, Any]
-SECRETS = frozenset({"password", "ha1", "sha256"})
-"""Fields that no answer holds."""
-META = "meta"
-"""Who made and changed an object, and when; what a read gave may be sent back, and is ignored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,47 +84,3 @@ def node_of(value: Any, path: str) -> Node:
     if isinstance(value, list):
         return Node([node_of(one, join(path, at)) for at, one in enumerate(value)], "", 0, path)
     return Node(None if value is None else str(value), "", 0, path)
-
-
-def shown(resource: Resource, stored: StoredObject) -> Json:
-    """An object as it is answered: all its fields, without secrets, with `meta`."""
-    found = filled(resource.model, stored.body)
-    if resource.owner is not None:
-        found.pop(resource.owner, None)
-    if "devices" in found:
-        found["devices"] = [device_shown(one, stored.key) for one in found["devices"]]
-    return found | {META: meta(stored)}
-
-
-def device_shown(device: Mapping[str, Any], extension: str) -> Json:
-    """A device without its secrets, by its full name."""
-    return {**filled(Device, device), "username": device.get("username") or extension}
-
-
-def filled(model: type[Model], body: Mapping[str, Any]) -> Json:
-    """A stored document with the defaults that it leaves out, without secrets."""
-    return {name: value for name, value in {**_defaults(model), **body}.items() if name not in SECRETS}
-
-
-@cache
-def _defaults(model: type[Model]) -> Json:
-    """What is default in a kind of documents, as JSON."""
-    values = {name: one.get_default() for name, one in model.model_fields.items() if not one.is_required()}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-
-def meta(stored: StoredObject) -> Json:
-    """What the store knows of an object beside its document."""
-    return {
-        "id": stored.id,
-        "revision": stored.revision,
-        "created_at": time_text(stored.created_at_ms),
-        "created_by": stored.created_by,
-        "updated_at": time_text(stored.updated_at_ms),
-        "updated_by": stored.updated_by,
-    }
-
-
-def time_text(at_ms: int) -> str:
-    """UTC milliseconds as RFC 3339 text."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,9 +7,10 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from admin_api.resource import META, Resource
+from admin_api.resource import Resource
 from admin_api.resources import RESOURCES
 from admin_api.tokens import TokenWish
+from pbx.records.object_view import META
 from pbx.schema.tenant import Device
 
 Schema = dict[str, Any]

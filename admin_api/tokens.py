@@ -15,12 +15,13 @@ from admin_api.identity import identity_of
 from admin_api.outcome import refusal
 from admin_api.problem import FieldError, Problem
 from admin_api.query import Param
-from admin_api.resource import META, Json, meta, time_text, validated, wrong_fields
+from admin_api.resource import Json, validated, wrong_fields
 from admin_api.running import CHANGE_S, RUNNING, asked
 from admin_api.secret_text import make_secret
 from admin_api.serving import SHOWN_ONCE, author_of, etag, query_of
 from admin_api.state import STATE
 from pbx.config_object import Deletion, StoredObject, Upsert
+from pbx.records.object_view import META, meta, time_text
 from pbx.schema.token import Token
 from pbx.schema.values import DisplayName, Model, Network
 

@@ -8,10 +8,11 @@ from aiohttp import web
 
 from admin_api.outcome import preview, refusal
 from admin_api.problem import Problem
-from admin_api.resource import Json, time_text
+from admin_api.resource import Json
 from admin_api.running import CHANGE_S, RUNNING, asked
 from admin_api.serving import author_of, query_of
 from pbx.config_object import Version
+from pbx.records.object_view import time_text
 
 
 async def list_versions(request: web.Request) -> web.Response:

@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pbx.config_error import ConfigError
 from pbx.config_object import (
@@ -42,6 +42,14 @@ _log = logging.getLogger(__name__)
 
 class QueryError(ValueError):
     """A query that cannot be answered, or a version that cannot be restored; the text says why."""
+
+
+class View(NamedTuple):
+    """An object as JSON, with the tenant that it belongs to (None: all share it) and its revision."""
+
+    owner: str | None
+    revision: int
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +114,29 @@ class ConfigurationClient:
             raise QueryError(found[0])
         rows, following, total = found
         return Page(objects=tuple(record_of(StoredObject, row) for row in rows), cursor=following, total=total)
+
+    async def view(self, kind: str, tenant: str, key: str) -> View | None:
+        """An object as the API shows it; None where there is none."""
+        row = await self._records.configuration("view", [kind, tenant, key])
+        return None if row is None else View(*row)
+
+    async def list_views(
+        self,
+        kind: str,
+        tenant: str | None = None,
+        *,
+        filters: Sequence[Filter] = (),
+        cursor: str | None = None,
+        limit: int = 100,
+        sort: str = "key",
+    ) -> bytes:
+        """The same as `list` as the API shows it: the JSON `{"items": [...], "next": ..., "total": ...}`."""
+        found = await self._records.configuration(
+            "list_views", [kind, tenant, sort, cursor, limit], [row_of(one) for one in filters]
+        )
+        if isinstance(found, str):
+            raise QueryError(found)
+        return bytes(found)
 
     async def where_used(self, kind: str, tenant: str, key: str) -> tuple[ObjectKey, ...]:
         """Who refers to an object."""

@@ -58,6 +58,11 @@ class Configurator:
             self._store = None
 
     @property
+    def known(self) -> State | None:
+        """What is in force, where it was read already; any thread may look."""
+        return self._state
+
+    @property
     def state(self) -> State:
         """What is in force, read when it is first wanted; later the database is not needed. Raises StoreAway."""
         if self._state is None:

@@ -1,4 +1,4 @@
-"""Listing: objects of a kind, filtered, in order, page by page."""
+"""Listing: objects of a kind, filtered, in order, page by page, from indexes that are made once for a version."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import base64
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final
 
-from pbx.config_object import Filter, ObjectKey, Page
+from pbx.config_object import Filter, ObjectKey
 from pbx.records.state import State
 from pbx.schema.kind import KINDS, owner_of
 
-Rank = tuple[Any, ...]
+Place = tuple[int, float, str, str, str]
+"""What an object is ordered by: nothing first, then numbers, then text; tenant and key decide between equals."""
 MOST_ORDERS: Final = 50
 KEY_FIELDS: Final = ("kind", "tenant", "key")
 OWN_FIELDS: Final = ("id", "owner", "revision", "created_at_ms", "updated_at_ms")
@@ -36,41 +37,61 @@ class Query:
     limit: int = 100
 
 
-def page_of(state: State, query: Query) -> Page:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPage:
+    """What objects a page holds; `cursor` continues behind them, None at the end. `total` counts all that match."""
+
+    keys: tuple[ObjectKey, ...]
+    cursor: str | None
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Objects of a kind and an owner in one order; `columns` are texts of their fields, in the same order.
+
+    A text holds every value of the field between NULs: each comparison is then a search for a text.
+    """
+
+    places: list[Place]
+    keys: list[ObjectKey]
+    columns: dict[tuple[str, bool], list[str]] = field(default_factory=dict)
+
+
+def page_of(state: State, query: Query) -> KeyPage:
     """The page that a query asks for. Raises ListingError for an operator or a cursor that is none."""
-    tests = [_test(state, one) for one in query.filters]
-    ranked = _order(state, query)
+    order = _order(state, query)
+    chosen: Sequence[int] = range(len(order.keys))
+    for one in query.filters:
+        chosen = _matching(state, order, one, chosen)
+    first, last = 0, len(chosen)
     down = query.sort.startswith("-")
-    if tests:
-        kind = query.kind
-        ranked = [one for one in ranked if all(test(ObjectKey(kind, one[5], one[4])) for test in tests)]
-    total = len(ranked)
-    first, last = 0, total
     if query.cursor is not None:
         place = _read_cursor(query.cursor)
         if down:
-            last = bisect_left(ranked, place)
+            last = bisect_left(chosen, bisect_left(order.places, place))
         else:
-            # A rank is longer than the place in a cursor by its last member.
-            first = bisect_right(ranked, place, key=lambda one: one[:5])
+            first = bisect_left(chosen, bisect_right(order.places, place))
     more = last - first > query.limit
-    chosen = ranked[max(first, last - query.limit) : last][::-1] if down else ranked[first:last][: query.limit]
-    objects = [state.stored(ObjectKey(query.kind, one[5], one[4])) for one in chosen]
-    return Page(
-        objects=tuple(one for one in objects if one is not None),
-        cursor=_cursor(chosen[-1][:5]) if more else None,
-        total=total,
+    found = chosen[max(first, last - query.limit) : last][::-1] if down else chosen[first : first + query.limit]
+    return KeyPage(
+        keys=tuple(order.keys[at] for at in found),
+        cursor=_cursor(order.places[found[-1]]) if more else None,
+        total=len(chosen),
     )
 
 
-def _order(state: State, query: Query) -> list[Rank]:
+def _order(state: State, query: Query) -> Order:
     """All objects of a kind and an owner in an order; kept for as long as the version is in force."""
     name = (query.kind, query.owner, query.sort.removeprefix("-"))
-    found = state.orders.get(name)
+    found: Order | None = state.orders.get(name)
     if found is None:
         if len(state.orders) >= MOST_ORDERS:
             state.orders.clear()
-        found = state.orders[name] = sorted(_ranked(state, _owned(state, query.kind, query.owner), name[2]))
+        keys = _owned(state, query.kind, query.owner)
+        placed = sorted(zip(_places(state, keys, name[2]), keys, strict=True))
+        found = Order(places=[place for place, _ in placed], keys=[key for _, key in placed])
+        state.orders[name] = found
     return found
 
 
@@ -103,18 +124,14 @@ def _reader(state: State, field: str) -> Callable[[ObjectKey], Any]:
     return read
 
 
-def _ranked(state: State, keys: Sequence[ObjectKey], field: str) -> list[Rank]:
-    """What objects are ordered by: nothing first, then numbers, then text; the key decides between equals.
-
-    The tenant of the key stands behind it once more, for who makes the key of it again.
-    """
+def _places(state: State, keys: Sequence[ObjectKey], field: str) -> list[Place]:
     if field == "key":
-        return [(2, 0, key, tenant, key, tenant) for _, tenant, key in keys]
+        return [(2, 0, key, tenant, key) for _, tenant, key in keys]
     read = _reader(state, field)
-    return [(*_place(read(key)), key.tenant, key.key, key.tenant) for key in keys]
+    return [(*_rank(read(key)), key.tenant, key.key) for key in keys]
 
 
-def _place(value: Any) -> tuple[int, float, str]:
+def _rank(value: Any) -> tuple[int, float, str]:
     if isinstance(value, bool) or value is None:
         return 0, int(bool(value)), ""
     if isinstance(value, int | float):
@@ -122,44 +139,46 @@ def _place(value: Any) -> tuple[int, float, str]:
     return 2, 0, value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _text(value: Any) -> Iterable[str]:
+_OPERATORS: Final[dict[str, Callable[[str], tuple[str, bool]]]] = {
+    "is": lambda wanted: (f"\0{wanted}\0", False),
+    "contains": lambda wanted: (wanted.casefold(), True),
+    "begins": lambda wanted: (f"\0{wanted}", False),
+}
+"""What to look for in a column's texts, and whether in those without regard to case."""
+
+
+def _matching(state: State, order: Order, one: Filter, among: Sequence[int]) -> list[int]:
+    """Those of some places of an order that a filter lets through."""
+    operator = _OPERATORS.get(one.op)
+    if operator is None:
+        raise ListingError(f"there is no operator {one.op} (allowed: {', '.join(_OPERATORS)})")
+    sought, folded = operator(one.value)
+    column = order.columns.get((one.field, folded))
+    if column is None:
+        read = _reader(state, one.field)
+        texts = ["".join(f"\0{text}\0" for text in _texts(read(key))) for key in order.keys]
+        column = order.columns[one.field, folded] = [text.casefold() for text in texts] if folded else texts
+    if len(among) == len(column):
+        return [at for at, text in enumerate(column) if sought in text]
+    return [at for at in among if sought in column[at]]
+
+
+def _texts(value: Any) -> Iterable[str]:
     """A value as text to compare with; a list is any of its members."""
     if isinstance(value, list | tuple):
         for one in value:
-            yield from _text(one)
+            yield from _texts(one)
     elif isinstance(value, bool):
         yield "true" if value else "false"
     elif value is not None:
         yield str(value)
 
 
-_OPERATORS: Final[dict[str, Callable[[str, str], bool]]] = {
-    "is": lambda text, wanted: text == wanted,
-    "contains": lambda text, wanted: wanted.casefold() in text.casefold(),
-    "begins": lambda text, wanted: text.startswith(wanted),
-}
+def _cursor(place: Place) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
-def _test(state: State, one: Filter) -> Callable[[ObjectKey], bool]:
-    operator = _OPERATORS.get(one.op)
-    if operator is None:
-        raise ListingError(f"there is no operator {one.op} (allowed: {', '.join(_OPERATORS)})")
-    read, wanted = _reader(state, one.field), one.value
-
-    def test(key: ObjectKey) -> bool:
-        value = read(key)
-        if isinstance(value, str):
-            return operator(value, wanted)
-        return any(operator(text, wanted) for text in _text(value))
-
-    return test
-
-
-def _cursor(rank: Rank) -> str:
-    return base64.urlsafe_b64encode(json.dumps(rank).encode()).decode().rstrip("=")
-
-
-def _read_cursor(text: str) -> Rank:
+def _read_cursor(text: str) -> Place:
     try:
         kind, number, word, tenant, key = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, TypeError) as error:

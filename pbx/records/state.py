@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from pbx.config_object import ObjectKey, StoredObject
+from pbx.records.object_view import object_view
 from pbx.schema.compile import inherited
 from pbx.schema.kind import KINDS, owner_of
 from pbx.schema.parsing import parse_body
@@ -15,6 +17,7 @@ from pbx.schema.tenant import TenantSettings
 from pbx.schema.values import Model
 from pbx.store.configuration import ConfigurationStore, ObjectRow
 
+MOST_VIEWS: Final = 20_000
 _log = logging.getLogger(__name__)
 
 
@@ -30,10 +33,10 @@ class State:
     objects: Mapping[ObjectKey, Model] = field(default_factory=dict)
     gone: Mapping[ObjectKey, int] = field(default_factory=dict)
     inherited_at: Mapping[str, int] = field(default_factory=dict)
-    orders: dict[tuple[str, str | None, str], list[tuple[Any, ...]]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    orders: dict[tuple[str, str | None, str], Any] = field(default_factory=dict, compare=False, repr=False)
     """Orders of objects that lists asked for, made once a version (`pbx.records.listing`)."""
+    views: dict[ObjectKey, tuple[ObjectRow, bytes]] = field(default_factory=dict, compare=False, repr=False)
+    """What `view` made, each with the row that it was made of; handed on to the versions that follow."""
 
     def changed_since(self, version: int) -> list[ObjectKey]:
         """What has to be compiled anew for who knows `version`, tenants first; those that are gone last."""
@@ -63,6 +66,22 @@ class State:
             updated_by=row.updated_by,
         )
 
+    def view(self, key: ObjectKey) -> bytes | None:
+        """An object as the API shows it, as JSON."""
+        row = self.rows.get(key)
+        if row is None:
+            return None
+        found = self.views.get(key)
+        if found is not None and found[0] is row:
+            return found[1]
+        if len(self.views) >= MOST_VIEWS:
+            self.views.clear()
+        stored = self.stored(key)
+        assert stored is not None
+        made = json.dumps(object_view(stored), ensure_ascii=False).encode("utf-8", "backslashreplace")
+        self.views[key] = row, made
+        return made
+
     def followed_by(
         self,
         version: int,
@@ -75,6 +94,7 @@ class State:
         inherited_at = dict(self.inherited_at)
         for key in deleted:
             del next_rows[key], objects[key]
+            self.views.pop(key, None)
             gone[key] = version
         for row in rows:
             key, model = row.name, models[row.name]
@@ -82,7 +102,9 @@ class State:
             if isinstance(former, TenantSettings) and inherited(former) != inherited(model):
                 inherited_at[key.key] = version
             next_rows[key], objects[key] = row, model
-        return State(version=version, rows=next_rows, objects=objects, gone=gone, inherited_at=inherited_at)
+        return State(
+            version=version, rows=next_rows, objects=objects, gone=gone, inherited_at=inherited_at, views=self.views
+        )
 
 
 def read_state(store: ConfigurationStore) -> State:
