@@ -17,6 +17,7 @@ IMPAIRMENTS: Final[dict[str, Impairment]] = {
     "pcmu": Impairment(0.0, 25.1),
     "pcma": Impairment(0.0, 25.1),
     "l16": Impairment(0.0, 25.1),
+    "opus": Impairment(0.0, 25.1),
     "g722": Impairment(0.0, 25.1),
     "g729": Impairment(11.0, 19.0),
 }

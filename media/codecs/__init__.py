@@ -8,9 +8,11 @@ from media.codecs.codec import BadPayload, Codec, Decoder, Encoder, Samples
 from media.codecs.g711 import G711Decoder, G711Encoder, Law, codes, levels
 from media.codecs.g722 import G722Decoder, G722Encoder
 from media.codecs.l16 import L16Decoder, L16Encoder
+from media.codecs.opus import opus_codec
+from media.codecs.opus_library import opus_library
 from media.quality import IMPAIRMENTS
 
-__all__ = ["CODECS", "BadPayload", "Codec", "Decoder", "Encoder", "Samples", "codec_for"]
+__all__ = ["CODECS", "BadPayload", "Codec", "Decoder", "Encoder", "Samples", "codec_for", "missing"]
 
 
 def _g711(name: str, law: Law) -> Codec:
@@ -49,7 +51,14 @@ _G722 = Codec(
     make_encoder=lambda rate_hz, fmtp: G722Encoder(),
 )
 
+
+def _opus() -> dict[str, Codec]:
+    library = opus_library()
+    return {} if isinstance(library, str) else {"opus": opus_codec(library)}
+
+
 CODECS: Final[dict[str, Codec]] = {
+    **_opus(),
     "pcmu": _g711("PCMU", "mu"),
     "pcma": _g711("PCMA", "a"),
     "g722": _G722,
@@ -64,3 +73,9 @@ def codec_for(name: str, clock_rate: int) -> Codec | None:
     name = name.lower()
     codec = CODECS.get(f"{name}/{clock_rate}") or CODECS.get(name)
     return codec if codec is not None and codec.clock_rate == clock_rate else None
+
+
+def missing() -> dict[str, str]:
+    """Codecs that this machine lacks: lower-case name -> why, and what to do."""
+    library = opus_library()
+    return {"opus": library} if isinstance(library, str) else {}
