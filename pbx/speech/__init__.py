@@ -1,0 +1,1 @@
+"""Speech: what is said to people, by which prompts, and the engines that speak them."""
