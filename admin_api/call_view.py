@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pbx.cdr import CallFold, Cdr, LegRecord
+from pbx.cdr import CallFold
 from pbx.events import Envelope, LegMedia
 from pbx.leg import LegState
 from pbx.media_report import codec_of, live_facts, past_facts
+from pbx.records.cdr_view import ended_call, time_text
 from pbx.ulid import time_ms
 from pbx.verdict import MediaFacts, judge
 
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from pbx.leg import Leg
 
 Json = dict[str, Any]
-
-
-def time_text(at_ms: int | None) -> str | None:
-    """UTC milliseconds as ISO 8601 text."""
-    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def live_call(call: Call, now_ms: int) -> Json:
@@ -74,44 +69,6 @@ def live_detail(call: Call, now_ms: int, stats: dict[int, PortStats]) -> Json:
         counted = None if leg.port is None else stats.get(leg.port.id)
         row["media"] = media(live_facts(leg, counted))
     return shown
-
-
-def ended_call(cdr: Cdr) -> Json:
-    """A call that is over, from its record."""
-    return {
-        "id": cdr.call_id,
-        "tenant": cdr.tenant,
-        "direction": cdr.direction,
-        "from": cdr.caller_original,
-        "from_name": cdr.caller_name_original,
-        "to": cdr.called_original,
-        "state": "ended",
-        "since": time_text(cdr.start_at_ms),
-        "ended": time_text(cdr.end_at_ms),
-        "seconds": cdr.total_ms // 1000,
-        "talk_seconds": cdr.talk_ms // 1000,
-        "result": cdr.result,
-        "reason": cdr.reason,
-        "hangup_party": cdr.hangup_party,
-        "sip_code": cdr.sip_code,
-        "q850": cdr.q850,
-        "legs": [_ended_leg(leg) for leg in cdr.legs],
-    }
-
-
-def _ended_leg(leg: LegRecord) -> Json:
-    return {
-        "id": leg.leg_id,
-        "kind": leg.kind,
-        "direction": leg.direction,
-        "number": leg.number,
-        "device": leg.device,
-        "trunk": leg.trunk,
-        "state": leg.state,
-        "codec": leg.codec,
-        "held": False,
-        "reason": leg.reason,
-    }
 
 
 def ended_detail(call: str, events: Sequence[Envelope]) -> Json:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from admin_api.call_view import Json, ended_call, ended_detail, live_call, live_detail
+from admin_api.call_view import Json, ended_detail, live_call, live_detail
 from admin_api.finder import find_call, find_own_call, session_of
 from admin_api.problem import Problem
 from admin_api.running import RUNNING, Running, asked
@@ -30,16 +30,15 @@ async def list_calls(request: web.Request) -> web.Response:
     running, query = request.app[RUNNING], query_of(request)
     most, cursor = query["limit"], query["cursor"]
     tenant = request.match_info.get("tenant", query.get("tenant"))
-    if query["state"] == "live":
-        chosen = [one.call for one in running.sessions() if tenant in (None, one.call.tenant)]
-        calls = nlargest(most, (one for one in chosen if cursor is None or one.id < cursor), key=lambda call: call.id)
-        now_ms, total = _now_ms(running), len(chosen)
-        rows = [live_call(call, now_ms) for call in calls]
-    else:
-        cdrs = await asked(running.records.calls(most, tenant=tenant, before=cursor))
-        rows, total = [ended_call(cdr) for cdr in cdrs], None
+    if query["state"] == "ended":
+        page = await asked(running.records.ended_page(most, tenant=tenant, before=cursor))
+        return web.Response(body=page, content_type="application/json")
+    chosen = [one.call for one in running.sessions() if tenant in (None, one.call.tenant)]
+    calls = nlargest(most, (one for one in chosen if cursor is None or one.id < cursor), key=lambda call: call.id)
+    now_ms = _now_ms(running)
+    rows = [live_call(call, now_ms) for call in calls]
     following = rows[-1]["id"] if len(rows) == most else None
-    return web.json_response({"items": rows, "next": following, "total": total})
+    return web.json_response({"items": rows, "next": following, "total": len(chosen)})
 
 
 async def show_call(request: web.Request) -> web.Response:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
-from admin_api.call_view import time_text
 from admin_api.problem import Problem
 from admin_api.query import Param
 from admin_api.running import RUNNING, asked
 from admin_api.serving import query_of
-from pbx.cdr import Cdr, LegRecord
 from pbx.events import EVENTS, CallCreated, Envelope, Event
 from pbx.reasons import Reason, Result
+from pbx.records.cdr_view import cdr_view, leg_view, time_text
 
 Json = dict[str, Any]
 MOST_NS = (1 << 63) - 1
 _CODES = {kind.type: code for code, kind in EVENTS.items()}
-_CDR = tuple(one.name for one in fields(Cdr) if one.name not in ("call_id", "legs"))
-_LEG = tuple(one.name for one in fields(LegRecord) if one.name not in ("call_id", "leg_id"))
 
 CDR_FILTERS = (
     Param(name="since", about="calls that began then or later", kind="time"),
@@ -50,8 +46,8 @@ async def list_cdrs(request: web.Request) -> web.Response:
     """GET: call records without their legs."""
     query = query_of(request)
     wanted: Json = {one.name: query[one.name] for one in CDR_FILTERS if one.kind != "time"}
-    cdrs = await asked(
-        request.app[RUNNING].records.search_cdrs(
+    page = await asked(
+        request.app[RUNNING].records.cdr_page(
             **wanted,
             tenant=request.match_info.get("tenant", query.get("tenant")),
             since_ms=query["since"],
@@ -59,11 +55,9 @@ async def list_cdrs(request: web.Request) -> web.Response:
             limit=query["limit"],
             cursor=query["cursor"],
             newest_first=query["sort"] == "-since",
-            with_legs=False,
         )
     )
-    following = cdrs[-1].call_id if len(cdrs) == query["limit"] else None
-    return web.json_response({"items": [cdr_shown(one) for one in cdrs], "next": following})
+    return web.Response(body=page, content_type="application/json")
 
 
 async def show_cdr(request: web.Request) -> web.Response:
@@ -72,8 +66,7 @@ async def show_cdr(request: web.Request) -> web.Response:
     (cdr,) = await asked(request.app[RUNNING].records.calls(1, call=call)) or (None,)
     if cdr is None or request.match_info.get("tenant", cdr.tenant) != cdr.tenant:
         raise Problem(HTTPStatus.NOT_FOUND, f"there is no record of call {call!r}")
-    legs = [{"id": leg.leg_id, **_plain(leg, _LEG)} for leg in cdr.legs]
-    return web.json_response(cdr_shown(cdr) | {"legs": legs})
+    return web.json_response(cdr_view(cdr) | {"legs": [leg_view(leg) for leg in cdr.legs]})
 
 
 async def list_events(request: web.Request) -> web.Response:
@@ -100,20 +93,6 @@ async def list_call_events(request: web.Request) -> web.Response:
     if born is None or born.tenant != tenant:
         raise Problem(HTTPStatus.NOT_FOUND, f"nothing is known of call {call!r}")
     return web.json_response({"items": [event_shown(one) for one in events], "next": None})
-
-
-def cdr_shown(cdr: Cdr) -> Json:
-    """A record: times as text, lengths in milliseconds."""
-    return {"id": cdr.call_id, **_plain(cdr, _CDR)}
-
-
-def _plain(record: Cdr | LegRecord, names: tuple[str, ...]) -> Json:
-    return {
-        name.removesuffix("_ms") if name.endswith("_at_ms") else name: time_text(getattr(record, name))
-        if name.endswith("_at_ms")
-        else getattr(record, name)
-        for name in names
-    }
 
 
 def event_shown(envelope: Envelope) -> Json:

@@ -24,6 +24,7 @@ DATABASE: Final = "cordboard.db"
 SPOOL: Final = "spool"
 TRACE: Final = "trace"
 _LOCK_WAIT_S: Final = 30.0
+SWITCH_S: Final = 0.0005
 EXIT_LOCKED: Final = 75  # EX_TEMPFAIL of sysexits.h
 EXIT_AWAY: Final = 69  # EX_UNAVAILABLE
 EXIT_CONFIG: Final = 78  # EX_CONFIG
@@ -66,6 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
     # that the last records are written.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # A read shall not wait long for the interpreter while a batch is written or documents are checked.
+    sys.setswitchinterval(SWITCH_S)
     # Rows are made and dropped by the thousand and hold no cycles: collect seldom.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

@@ -108,9 +108,13 @@ class RecordsClient:
         """Call records, newest first; `before` is the call id to go on behind."""
         return [cdr_from_wire(row) for row in await self._ask("calls", limit, tenant, before, call)]
 
-    async def search_cdrs(self, **wanted: object) -> list[Cdr]:
-        """Call records by the fields of `pbx.store.search.CdrSearch`."""
-        return [cdr_from_wire(row) for row in await self._ask("search_cdrs", wanted)]
+    async def cdr_page(self, **wanted: object) -> bytes:
+        """A page of call records without their legs as JSON, by the fields of `pbx.store.search.CdrSearch`."""
+        return bytes(await self._ask("cdr_page", wanted))
+
+    async def ended_page(self, limit: int, *, tenant: str | None = None, before: str | None = None) -> bytes:
+        """Calls that are over as a page of JSON, newest first; `before` is the call id to go on behind."""
+        return bytes(await self._ask("ended_page", limit, tenant, before))
 
     async def search_events(self, **wanted: object) -> list[Envelope]:
         """Events by the fields of `pbx.store.search.EventSearch`."""

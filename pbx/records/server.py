@@ -6,28 +6,34 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import Engine
 
 from pbx.events import encode
+from pbx.records.cdr_view import cdr_page, ended_page
 from pbx.records.explain import explain
 from pbx.records.frames import FrameError, pack_frame, read_frame
 from pbx.records.ingest import Ingest, IngestError
 from pbx.records.messages import RecordsStatus, cdr_to_wire
-from pbx.store import CallQuery, History, HistoryReader, StoreAway
+from pbx.records.readers import Readers
+from pbx.store import CallQuery, History, StoreAway
+from pbx.store.search import CdrSearch, EventSearch, HistorySearch
 
 if TYPE_CHECKING:
     from pbx.records.desk import Desk
-from pbx.store.search import CdrSearch, EventSearch, HistorySearch
 
+T = TypeVar("T")
 # Bindings are promised to be written within 1 s; larger batches cost less.
 _POLL_S: Final = 0.5
 _CATCH_UP_POLL_S: Final = 0.01
 _MAX_BACKOFF_S: Final = 10.0
+_STALE_S: Final = 0.1
+"""By how much lists of history may be behind: each look shall not cost a batch of its own."""
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +59,11 @@ class RecordsServer:
         self._error: str | None = None
         self._retry_at_s = 0.0
         self._backoff_s = 0.0
+        self._empty_at_s = -_STALE_S
+        """When the spool was last seen to be empty (monotonic)."""
+        self._readers = Readers(engine)
+        # Of its own, so that requests are answered while a batch is written.
+        self._intake = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
         self._desk: Desk | None = None
 
     async def run(self) -> None:
@@ -71,6 +82,8 @@ class RecordsServer:
             for task in (pump, *answers):
                 task.cancel()
             await asyncio.gather(pump, *answers, return_exceptions=True)
+            self._intake.shutdown()
+            self._readers.close()
             self._retry_at_s = 0.0
             while self._step():
                 pass
@@ -91,15 +104,21 @@ class RecordsServer:
             await self._step_all()
             await asyncio.sleep(_POLL_S)
 
-    async def _step_all(self) -> None:
-        more = self._step()
-        while more:
-            await asyncio.sleep(0)  # requests come in between two batches
-            more = self._step()
+    async def _step_all(self, stale_s: float = 0.0) -> None:
+        """Take in all that the spool has; not where that was done within `stale_s`."""
+        if stale_s and time.monotonic() - self._empty_at_s < stale_s:
+            return
+        while await self._in_intake(self._step):
+            pass
+
+    async def _in_intake(self, work: Callable[[], T]) -> T:
+        """Do something in the one thread that writes history; requests are answered meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self._intake, work)
 
     def _step(self) -> int:
         """One batch from the spool; 0 when there is nothing or the database refuses for now."""
-        if time.monotonic() < self._retry_at_s:
+        began_s = time.monotonic()
+        if began_s < self._retry_at_s:
             return 0
         try:
             count = self._ingest.step(self._now_ns())
@@ -113,6 +132,8 @@ class RecordsServer:
         if self._error is not None:
             _log.warning("records are written again")
         self._error, self._backoff_s = None, 0.0
+        if not count:
+            self._empty_at_s = began_s
         return count
 
     async def _answer(self, message: Any) -> None:
@@ -134,75 +155,50 @@ class RecordsServer:
     async def _bindings(self) -> list[bytes]:
         now_ns = self._now_ns()
         await self._step_all()
-        self._ingest.prune(now_ns)
-
-        def read() -> list[bytes]:
-            with HistoryReader(self._engine) as history:
-                return [encode(event, 0, now_ns) for event in history.bindings(now_ns)]
-
-        return await asyncio.to_thread(read)
+        await self._in_intake(lambda: self._ingest.prune(now_ns))
+        events = await self._readers.ask(lambda history: history.bindings(now_ns))
+        return [encode(event, 0, now_ns) for event in events]
 
     async def _calls(self, limit: int, tenant: str | None, before: str | None, call: str | None) -> list[Any]:
         query = CallQuery(limit=limit, tenant=tenant, before=before, call=call)
         await self._step_all()
+        return await self._readers.ask(lambda history: [cdr_to_wire(cdr) for cdr in history.cdrs(query)])
 
-        def read() -> list[Any]:
-            with HistoryReader(self._engine) as history:
-                return [cdr_to_wire(cdr) for cdr in history.cdrs(query)]
+    async def _ended_page(self, limit: int, tenant: str | None, before: str | None) -> bytes:
+        query = CallQuery(limit=limit, tenant=tenant, before=before)
+        await self._step_all(_STALE_S)
+        return await self._readers.ask(lambda history: ended_page(history.cdrs(query), limit))
 
-        return await asyncio.to_thread(read)
-
-    async def _search_cdrs(self, wanted: dict[str, Any]) -> list[Any]:
+    async def _cdr_page(self, wanted: dict[str, Any]) -> bytes:
         query = CdrSearch(**wanted)
-        await self._step_all()
-
-        def read() -> list[Any]:
-            with HistorySearch(self._engine) as history:
-                return [cdr_to_wire(cdr) for cdr in history.search_cdrs(query)]
-
-        return await asyncio.to_thread(read)
+        await self._step_all(_STALE_S)
+        return await self._readers.ask(lambda history: cdr_page(history.search_rows(query), query.limit))
 
     async def _search_events(self, wanted: dict[str, Any]) -> list[bytes]:
         query = EventSearch(**wanted)
-        await self._step_all()
-
-        def read() -> list[bytes]:
-            with HistorySearch(self._engine) as history:
-                return [encode(one.event, one.seq, one.at_ns) for one in history.search_events(query)]
-
-        return await asyncio.to_thread(read)
+        await self._step_all(_STALE_S)
+        return await self._readers.ask(lambda history: history.search_events(query))
 
     async def _events(self, call: str) -> list[bytes]:
         await self._step_all()
-
-        def read() -> list[bytes]:
-            with HistoryReader(self._engine) as history:
-                return [encode(one.event, one.seq, one.at_ns) for one in history.call_events(call)]
-
-        return await asyncio.to_thread(read)
+        return await self._readers.ask(lambda history: history.call_payloads(call))
 
     async def _find_calls(self, prefix: str, limit: int) -> list[str]:
         await self._step_all()
-
-        def read() -> list[str]:
-            with HistoryReader(self._engine) as history:
-                return history.find_calls(prefix, limit)
-
-        return await asyncio.to_thread(read)
+        return await self._readers.ask(lambda history: history.find_calls(prefix, limit))
 
     async def _explain(self, call: str, messages: bool) -> list[Any] | None:
         await self._step_all()
 
-        def read() -> list[Any] | None:
-            with HistoryReader(self._engine) as history:
-                events = history.call_events(call)
+        def read(history: HistorySearch) -> list[Any] | None:
+            events = history.call_events(call)
             return explain(events, self._trace, messages=messages) if events else None
 
-        return await asyncio.to_thread(read)
+        return await self._readers.ask(read)
 
     async def _caught_up(self, seq: int) -> int:
         while self._ingest.seq < seq:
-            if not self._step():
+            if not await self._in_intake(self._step):
                 await asyncio.sleep(_CATCH_UP_POLL_S)
         return self._ingest.seq
 
@@ -235,12 +231,13 @@ REQUESTS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
     "bindings": RecordsServer._bindings,
     "calls": RecordsServer._calls,
     "caught_up": RecordsServer._caught_up,
+    "cdr_page": RecordsServer._cdr_page,
     "configuration": RecordsServer._configuration,
+    "ended_page": RecordsServer._ended_page,
     "events": RecordsServer._events,
     "explain": RecordsServer._explain,
     "find_calls": RecordsServer._find_calls,
     "prepare": RecordsServer._prepare,
-    "search_cdrs": RecordsServer._search_cdrs,
     "search_events": RecordsServer._search_events,
     "status": RecordsServer._status,
 }

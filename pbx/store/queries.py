@@ -81,8 +81,12 @@ class HistoryReader:
 
     def call_events(self, call: str) -> list[Envelope]:
         """All events of a call in order of their numbers."""
+        return [decode(payload) for payload in self.call_payloads(call)]
+
+    def call_payloads(self, call: str) -> list[bytes]:
+        """The same as they are stored."""
         query = select(EVENTS.c.payload).where(EVENTS.c.call == call).order_by(EVENTS.c.seq)
-        return [decode(row.payload) for row in self._rows(query)]
+        return [row.payload for row in self._rows(query)]
 
     def find_calls(self, prefix: str, limit: int) -> list[str]:
         """Ids of calls that begin so, newest first, whether they are over or not."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Row, func, select, union
 
 from pbx.cdr import Cdr, LegRecord
-from pbx.events import Envelope, decode
 from pbx.store.queries import HistoryReader
 from pbx.store.tables import CALLS, EVENTS
 from pbx.ulid import first_of
 
-EQUAL: Final = ("tenant", "result", "reason", "direction", "extension", "device", "trunk", "did")
-"""Columns that a search compares."""
+EQUAL: Final = ("device", "extension", "did", "reason", "result", "trunk", "direction", "tenant")
+"""Columns that a search compares, each with an index; what has fewer calls, as a rule, comes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,6 @@ class CdrSearch:
     limit: int = 100
     cursor: str | None = None
     newest_first: bool = True
-    with_legs: bool = True
     since_ms: int | None = None
     until_ms: int | None = None
     number: str | None = None
@@ -57,18 +56,30 @@ class HistorySearch(HistoryReader):
     """One connection for searching."""
 
     def search_cdrs(self, wanted: CdrSearch) -> list[Cdr]:
-        """A page of call records, with their legs where these are wanted."""
-        key = CALLS.c.call_id
-        order = key.desc() if wanted.newest_first else key
-        query: Select[Any] = select(CALLS).where(*_conditions(wanted)).order_by(order).limit(wanted.limit)
-        rows = self._rows(query)
+        """A page of call records with their legs."""
+        rows = self.search_rows(wanted)
         legs: dict[str, list[LegRecord]] = {row.call_id: [] for row in rows}
-        for leg in self._legs(legs) if wanted.with_legs else ():
+        for leg in self._legs(legs):
             legs[leg.call_id].append(leg)
         return [Cdr(**row._mapping, legs=tuple(legs[row.call_id])) for row in rows]
 
-    def search_events(self, wanted: EventSearch) -> list[Envelope]:
-        """A page of events."""
+    def search_rows(self, wanted: CdrSearch) -> Sequence[Row[Any]]:
+        """A page of rows of `calls`, their values in the order of its columns."""
+        order = CALLS.c.call_id.desc() if wanted.newest_first else CALLS.c.call_id
+        where = _conditions(wanted, guided=self._connection.dialect.name == "sqlite")
+        if wanted.number is None:
+            return self._rows(select(CALLS).where(*where).order_by(order).limit(wanted.limit))
+        # Each of the two indexes gives a page in order; of an OR, all calls of the number would have to be sorted.
+        sides = [
+            select(select(CALLS.c.call_id).where(side == wanted.number, *where).order_by(order).limit(wanted.limit)
+                   .subquery())
+            for side in (CALLS.c.caller_original, CALLS.c.called_original)
+        ]  # fmt: skip
+        either = CALLS.c.call_id.in_(union(*sides))
+        return self._rows(select(CALLS).where(either).order_by(order).limit(wanted.limit))
+
+    def search_events(self, wanted: EventSearch) -> list[bytes]:
+        """A page of events, as they are stored (`pbx.events.decode`)."""
         query = select(EVENTS.c.payload).where(EVENTS.c.seq > wanted.after).order_by(EVENTS.c.seq).limit(wanted.limit)
         if wanted.call is not None:
             query = query.where(EVENTS.c.call == wanted.call)
@@ -76,10 +87,11 @@ class HistorySearch(HistoryReader):
             query = query.where(EVENTS.c.code == wanted.code)
         if wanted.since_ns is not None:
             query = query.where(EVENTS.c.at_ns >= wanted.since_ns)
-        return [decode(row.payload) for row in self._rows(query)]
+        return [row.payload for row in self._rows(query)]
 
 
-def _conditions(wanted: CdrSearch) -> list[ColumnElement[bool]]:
+def _conditions(wanted: CdrSearch, *, guided: bool) -> list[ColumnElement[bool]]:
+    """What rows have to fulfil, besides the number. `guided`: they say themselves which index is to be taken."""
     key = CALLS.c.call_id
     found: list[ColumnElement[bool]] = []
     # The id begins with the time of the call's birth: a span of time is a span of the key.
@@ -89,13 +101,10 @@ def _conditions(wanted: CdrSearch) -> list[ColumnElement[bool]]:
         found.append(key < first_of(wanted.until_ms))
     if wanted.cursor is not None:
         found.append(key < wanted.cursor if wanted.newest_first else key > wanted.cursor)
-    if wanted.number is not None:
-        found.append(or_(CALLS.c.caller_original == wanted.number, CALLS.c.called_original == wanted.number))
-    for name in EQUAL:
-        value = getattr(wanted, name)
-        if value is not None and name == "tenant" and wanted.number is not None:
-            # A number has fewer calls than a tenant: of the indexes that of the number shall be taken.
-            found.append(func.coalesce(CALLS.c.tenant, "") == value)
-        elif value is not None:
-            found.append(CALLS.c[name] == value)
+    given = [name for name in EQUAL if getattr(wanted, name) is not None]
+    for place, name in enumerate(given):
+        column, value = CALLS.c[name], getattr(wanted, name)
+        # SQLite knows nothing of how many rows a value has: it is kept from all indexes but that of the narrowest.
+        aside = guided and (place > 0 or wanted.number is not None)
+        found.append(func.coalesce(column, "") == value if aside else column == value)
     return found

@@ -93,6 +93,11 @@ CALLS: Final = Table(
 Index("calls_tenant", CALLS.c.tenant, CALLS.c.call_id)
 Index("calls_caller", CALLS.c.caller_original, CALLS.c.call_id)
 Index("calls_called", CALLS.c.called_original, CALLS.c.call_id)
+for _name in ("direction", "result", "reason"):
+    Index(f"calls_{_name}", CALLS.c[_name], CALLS.c.call_id)
+for _name in ("device", "extension", "did", "trunk"):
+    _there = CALLS.c[_name].is_not(None)
+    Index(f"calls_{_name}", CALLS.c[_name], CALLS.c.call_id, sqlite_where=_there, postgresql_where=_there)
 
 LEGS: Final = Table(
     "legs",

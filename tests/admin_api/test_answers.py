@@ -24,6 +24,7 @@ from admin_api.serving import served
 from admin_api.status import show_status
 from pbx.events import Envelope
 from pbx.loop_lag import LoopLag
+from pbx.records.cdr_view import ended_page
 from pbx.records.explain import explain
 from pbx.records.messages import Explanation, RecordsStatus
 from pbx.settings import Settings
@@ -64,6 +65,10 @@ class MemoryRecords:
     async def calls(self, limit: int, **_: object) -> list[Any]:
         await self._answer()
         return self._board.journal.records()[-limit:]
+
+    async def ended_page(self, limit: int, **_: object) -> bytes:
+        await self._answer()
+        return ended_page(self._board.journal.records()[-limit:], limit)
 
     async def status(self) -> RecordsStatus:
         await self._answer()
