@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import socket
 import ssl
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -15,10 +17,13 @@ from aiohttp import web
 from admin_api.app import control_app, open_app
 from admin_api.running import Running
 from admin_api.state import ApiState
+from admin_api.token_book import TokenBook
+from pbx.records.client import RecordsError
 from pbx.settings import HttpSettings
 from sip.flow import Address, print_address
 
 CONTROL_SOCKET = "control.sock"
+USES_S = 60.0
 PATIENCE_S = 1.0
 """How long a request under way may take when the server ends."""
 
@@ -30,6 +35,7 @@ class Doors:
         self._running = running
         self._control = control
         self._runners: list[web.AppRunner] = []
+        self._uses: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("admin_api")
         self.http: Address | None = None
         """Where HTTP is served; None where it is not."""
@@ -43,6 +49,7 @@ class Doors:
             open_metrics=settings.http.on_loopback,
         )
         await self._serve(control_app(self._running, state), self._control)
+        self._uses = asyncio.create_task(self._keep_uses(state.tokens), name="token uses")
         if not settings.http.enabled:
             return
         try:
@@ -72,8 +79,36 @@ class Doors:
         self._runners.append(runner)
         await web.SockSite(runner, bound, ssl_context=tls).start()
 
+    async def _keep_uses(self, book: TokenBook) -> None:
+        """Read when tokens were last used, and write down from time to time what is new."""
+        records, known = self._running.records, False
+        try:
+            while True:
+                with suppress(RecordsError):
+                    if not known:
+                        book.remember(await records.token_uses())
+                        known = True
+                await asyncio.sleep(USES_S)
+                await self._write_uses(book)
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._write_uses(book)
+
+    async def _write_uses(self, book: TokenBook) -> None:
+        uses = book.take_new()
+        try:
+            if uses:
+                await self._running.records.note_token_uses(uses)
+        except RecordsError:
+            # The database is away: once more in a minute.
+            book.give_back(uses)
+
     async def close(self) -> None:
         """Close both, and take the control socket away."""
+        if self._uses is not None:
+            self._uses.cancel()
+            await asyncio.gather(self._uses, return_exceptions=True)
         for runner in self._runners:
             await runner.cleanup()
         self._runners.clear()

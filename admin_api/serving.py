@@ -11,7 +11,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from admin_api.endpoint import Endpoint
-from admin_api.idempotency import Kept
+from admin_api.idempotency import Kept, keep, recalled
 from admin_api.identity import Identity, identity_of
 from admin_api.problem import Handler, Problem
 from admin_api.query import read_query
@@ -97,30 +97,31 @@ def _admit(endpoint: Endpoint, identity: Identity, request: web.Request) -> None
 
 async def _once(endpoint: Endpoint, identity: Identity, key: str, request: web.Request) -> web.StreamResponse:
     """Serve a request that may be sent again."""
-    answers, now = request.app[STATE].answers, request.app[RUNNING].clock.now()
+    running, answers = request.app[RUNNING], request.app[STATE].answers
+    now, who = running.clock.now(), identity.name
     digest = hashlib.sha256(f"{request.method} {request.path_qs}\n".encode() + await request.read()).hexdigest()
-    known = answers.begin(identity.name, key, digest, now)
-    if known is not None:
-        again = {**dict(known.headers), "Idempotency-Replayed": "true"}
-        return web.Response(status=known.status, body=known.body, headers=again)
+    known = answers.begin(who, key, digest, now)
     try:
+        if known is None:
+            known = answers.recall(who, key, digest, now, await recalled(running, who, key))
+        if known is not None:
+            again = {**dict(known.headers), "Idempotency-Replayed": "true"}
+            return web.Response(status=known.status, body=known.body, headers=again)
         answer = await endpoint.handler(request)
     except BaseException:
         # A refusal changed nothing: the client may mend the request and keep the key.
-        answers.drop(identity.name, key)
+        answers.drop(who, key)
         raise
     kept = answer.get(SHOWN_ONCE, answer)
     body = kept.body if isinstance(kept, web.Response) else None
     headers = tuple((name, answer.headers[name]) for name in _KEPT_HEADERS if name in answer.headers)
-    answers.end(
-        identity.name,
-        key,
-        Kept(
-            at=now,
-            digest=digest,
-            status=answer.status,
-            body=body if isinstance(body, bytes) else b"",
-            headers=headers,
-        ),
+    given = Kept(
+        at=now,
+        digest=digest,
+        status=answer.status,
+        body=body if isinstance(body, bytes) else b"",
+        headers=headers,
     )
+    answers.end(who, key, given)
+    await keep(running, who, key, given)
     return answer

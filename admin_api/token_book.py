@@ -15,8 +15,8 @@ from admin_api.secret_text import hash_of, id_of
 if TYPE_CHECKING:
     from pbx.snapshot import TokenSnapshot
 
-COARSE_MS = 3_600_000
-"""The last use of a token is noted once an hour."""
+COARSE_MS = 60_000
+"""The last use of a token is noted once a minute."""
 MOST_TOKENS = 10_000
 _NOBODY = "0" * 64
 
@@ -34,10 +34,31 @@ class TokenBook:
 
     def __init__(self) -> None:
         self._used_ms: OrderedDict[str, int] = OrderedDict()
+        self._new_ms: dict[str, int] = {}
 
     def last_used_ms(self, token: str) -> int | None:
-        """UTC milliseconds, an hour coarse; None: not since this process began."""
+        """UTC milliseconds, a minute coarse; None: never, as far as is known."""
         return self._used_ms.get(token)
+
+    def remember(self, uses: Mapping[str, int]) -> None:
+        """What was noted before this process began."""
+        for token, at_ms in sorted(uses.items(), key=lambda one: one[1]):
+            if at_ms > self._used_ms.get(token, 0):
+                self._used_ms[token] = at_ms
+        self._cut()
+
+    def take_new(self) -> dict[str, int]:
+        """Uses since this was asked last, to be written down."""
+        found, self._new_ms = self._new_ms, {}
+        return found
+
+    def give_back(self, uses: Mapping[str, int]) -> None:
+        """They could not be written: they are new still."""
+        self._new_ms = {**uses, **self._new_ms}
+
+    def _cut(self) -> None:
+        while len(self._used_ms) > MOST_TOKENS:
+            self._used_ms.popitem(last=False)
 
     def check(self, text: str, address: str, now_ms: int, tokens: Mapping[str, TokenSnapshot]) -> Identity | Refusal:
         """Who presents a text from an address, at a UTC time; `tokens` are those that live, by id."""
@@ -54,10 +75,9 @@ class TokenBook:
         if not allows(token, address):
             return Refusal("address", name)
         if now_ms - self._used_ms.get(name, 0) >= COARSE_MS:
-            self._used_ms[name] = now_ms - now_ms % COARSE_MS
+            self._new_ms[name] = self._used_ms[name] = now_ms - now_ms % COARSE_MS
             self._used_ms.move_to_end(name)
-            while len(self._used_ms) > MOST_TOKENS:
-                self._used_ms.popitem(last=False)
+            self._cut()
         return Identity(name=f"token {name}", tenant=token.tenant, read_only=token.read_only, token=name)
 
 

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -141,6 +141,23 @@ class RecordsClient:
         """How the process does."""
         names = RecordsStatus.__slots__
         return RecordsStatus(**dict(zip(names, await self._ask("status"), strict=True)))
+
+    async def kept_answer(self, who: str, key: str) -> list[Any] | None:
+        """A row of `pbx.store.api_memory.StoredAnswer` that was kept within the last day."""
+        found: list[Any] | None = await self._ask("kept_answer", who, key)
+        return found
+
+    async def keep_answer(self, row: Sequence[Any]) -> None:
+        """Keep such a row."""
+        await self._ask("keep_answer", row)
+
+    async def token_uses(self) -> dict[str, int]:
+        """When tokens were last used (UTC milliseconds), by id."""
+        return dict(await self._ask("token_uses"))
+
+    async def note_token_uses(self, uses: Mapping[str, int]) -> None:
+        """Remember the last use of some tokens."""
+        await self._ask("note_token_uses", dict(uses))
 
     async def configuration(self, name: str, *arguments: object) -> Any:
         """A request to the configuration; `pbx.records.configuration_client` knows them. Raises RecordsError."""

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
+from pbx.config_object import record_of, row_of
 from pbx.events import encode
 from pbx.records.cdr_view import cdr_page, ended_page
 from pbx.records.explain import explain
@@ -22,6 +24,7 @@ from pbx.records.ingest import Ingest, IngestError
 from pbx.records.messages import RecordsStatus, cdr_to_wire
 from pbx.records.readers import Readers
 from pbx.store import CallQuery, History, StoreAway
+from pbx.store.api_memory import ApiMemory, StoredAnswer
 from pbx.store.search import CdrSearch, EventSearch, HistorySearch
 
 if TYPE_CHECKING:
@@ -62,6 +65,7 @@ class RecordsServer:
         self._empty_at_s = -_STALE_S
         """When the spool was last seen to be empty (monotonic)."""
         self._readers = Readers(engine)
+        self._memory = ApiMemory(engine)
         # Of its own, so that requests are answered while a batch is written.
         self._intake = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
         self._desk: Desk | None = None
@@ -214,6 +218,27 @@ class RecordsServer:
         )
         return list(astuple(status))
 
+    async def _kept_answer(self, who: str, key: str) -> list[Any] | None:
+        found = await self._remembered(lambda memory: memory.answer(who, key, self._now_ns() // 1_000_000))
+        return None if found is None else row_of(found)
+
+    async def _keep_answer(self, row: list[Any]) -> None:
+        await self._remembered(lambda memory: memory.keep(record_of(StoredAnswer, row)))
+
+    async def _token_uses(self) -> dict[str, int]:
+        return await self._remembered(ApiMemory.uses)
+
+    async def _note_token_uses(self, uses: dict[str, int]) -> None:
+        await self._remembered(lambda memory: memory.note_uses(uses))
+
+    async def _remembered(self, work: Callable[[ApiMemory], T]) -> T:
+        """In the thread that writes: two at once would wait for each other. Raises StoreAway."""
+        try:
+            return await self._in_intake(lambda: work(self._memory))
+        except OperationalError as error:
+            reason = str(error.orig).strip().partition("\n")[0]
+            raise StoreAway(f"the database does not answer ({reason})") from error
+
     async def _configuration(self, name: str, arguments: list[Any]) -> Any:
         if self._desk is None:
             from pbx.records.desk import Desk  # heavy: only where configuration is asked for
@@ -237,7 +262,11 @@ REQUESTS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
     "events": RecordsServer._events,
     "explain": RecordsServer._explain,
     "find_calls": RecordsServer._find_calls,
+    "keep_answer": RecordsServer._keep_answer,
+    "kept_answer": RecordsServer._kept_answer,
+    "note_token_uses": RecordsServer._note_token_uses,
     "prepare": RecordsServer._prepare,
     "search_events": RecordsServer._search_events,
     "status": RecordsServer._status,
+    "token_uses": RecordsServer._token_uses,
 }

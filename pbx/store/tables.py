@@ -215,3 +215,24 @@ APPLIED: Final = Table(
     Column("sha256", KEY, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
 )
+
+# Of requests with an Idempotency-Key; `headers` are pairs as JSON.
+ANSWERS: Final = Table(
+    "api_answers",
+    METADATA,
+    Column("who", KEY, primary_key=True),
+    Column("key", KEY, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+Index("api_answers_at", ANSWERS.c.at_ms)
+
+TOKEN_USES: Final = Table(
+    "token_uses",
+    METADATA,
+    Column("token", KEY, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+import sqlite3
 import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPSConnection
 from pathlib import Path
 
@@ -14,6 +16,8 @@ import pytest
 import trustme
 
 from admin_api.endpoints import ENDPOINTS
+from admin_api.token_book import TokenBook
+from pbx.records.object_view import time_text
 from tests.e2e.api_client import Answer, ApiClient
 from tests.e2e.conftest import Phones
 from tests.e2e.ports import Ports
@@ -160,6 +164,34 @@ def test_sent_twice_done_once(api: ApiClient) -> None:
     replay = api.ask("POST", "tokens", {"name": "t"}, {"Idempotency-Key": "a-2"})
     assert (made.body["id"], replay.body["secret"]) == (replay.body["id"], None)
     assert api.ask("DELETE", f"tokens/{made.body['id']}").status == 204
+
+
+def test_what_outlives_a_restart(ports: Ports, tmp_path: Path) -> None:
+    """Answers to requests sent again, and when a token was last used."""
+    made = Server(tmp_path / "server", ports)
+    try:
+        made.start()
+        secret, key = token(made), {"Idempotency-Key": "over-the-night"}
+        first = ApiClient(made, secret).ask("POST", "tenants", {"key": "one", "domain": "one.example"}, key)
+        used = ApiClient(made, secret).get("tokens")["items"][0]["last_used"]
+        made.end()
+        made.start()
+        api = ApiClient(made, secret)
+        again = api.ask("POST", "tenants", {"key": "one", "domain": "one.example"}, key)
+        assert (first.status, again.status, again.body) == (201, 201, first.body)
+        assert again.headers["location"] == first.headers["location"]
+        assert again.headers["idempotency-replayed"] == "true"
+        assert api.ask("POST", "tenants", {"key": "two", "domain": "two.example"}, key).status == 422
+        assert api.get("tenants")["total"] == 1
+        book = TokenBook()
+        with closing(sqlite3.connect(made.data / "cordboard.db")) as connection:
+            book.remember(dict(connection.execute("SELECT token, at_ms FROM token_uses")))
+        noted = book.last_used_ms(secret.split("_")[1])
+        assert noted is not None
+        assert used == time_text(noted)
+    finally:
+        made.end()
+    made.check_log()
 
 
 @pytest.mark.parametrize(
