@@ -25,6 +25,7 @@ from bench.cpu import machine_time
 from bench.figure import Figure
 from bench.latency import measure_latency
 from bench.memory import measure_memory
+from bench.outage import measure_outage
 from bench.overload import measure_overload
 from bench.plan import Plan
 from bench.prompt_calls import measure_prompt
@@ -44,8 +45,9 @@ WORKS: dict[str, Callable[[Plan], list[Figure]]] = {
     "certificates": measure_certificates,
     "configuration": measure_configuration,
     "api": measure_api,
+    "outage": measure_outage,
 }
-ON_REQUEST = frozenset({"overload", "certificates", "configuration", "api"})
+ON_REQUEST = frozenset({"overload", "certificates", "configuration", "api", "outage"})
 """Works that say how the server bears what it cannot serve; measured when they are named."""
 FULL_LIMIT_S, QUICK_LIMIT_S = 690.0, 110.0
 """Past this, works still to come measure one round each."""
