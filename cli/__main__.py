@@ -13,6 +13,7 @@ from cli.check import check
 from cli.export import export
 from cli.hangup import hangup
 from cli.history import history, restore
+from cli.prompts import prompts
 from cli.registrations import registrations
 from cli.status import status
 from cli.token import token
@@ -41,10 +42,12 @@ USAGE = """usage: cordboard COMMAND ...
                      a call's SIP ladder, the server's decisions, the verdict on its media
   registrations      which phones are registered, and from where
   hangup CALL        end a call
+  prompts build [--language LANGUAGE ...] [--out DIR]
+                     speak the system's prompts anew
   token create|list|revoke ...
                      keys to the HTTP API
 
-CALL is the id of a call, the beginning of one, or `last`. All but `serve` and `check` take --data DIR and
+CALL is the id of a call, the beginning of one, or `last`. All but `serve`, `check` and `prompts` take --data DIR and
 --json. They end with 0 (done), 1 (not found, refused), 2 (wrong usage) or 69 (no server runs).
 """
 
@@ -77,6 +80,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "trace": trace,
     "registrations": registrations,
     "hangup": hangup,
+    "prompts": prompts,
     "token": token,
 }
 

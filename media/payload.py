@@ -1,121 +1,103 @@
-"""Payload files: tones and prompts encoded once into raw codec frames that ports play as they are."""
+"""Payload files: sounds encoded once into raw codec frames that ports play as they are.
+
+Codecs whose frames have one size make bare files. Others make framed ones: each frame behind its length in octets
+(16 bits, low octet first), length 0 being a frame time in which nothing is sent.
+"""
+
+from __future__ import annotations
 
 import os
-import wave
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+import struct
+from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-import media.tones
-from media.codecs import CODECS, Codec
+from media.codecs import Codec
+from media.payload_map import frame_starts
 from media.ready_file import ReadyFile
-from media.tones import TONES, render
 
-PTIME_MS = 20
+PTIME_MS: Final = 20
+WIDEBAND_HZ: Final = 16000
+_PRIMED_FRAMES: Final = 5
+_LENGTH: Final = struct.Struct("<H")
 
 Samples = NDArray[np.int16]
 
 
 class PayloadError(ValueError):
-    """A sound that cannot be prepared; the message names the file and what it must be."""
+    """A sound that cannot be prepared; the message names it and says what is allowed."""
 
 
-def encode_frames(samples: Samples, codec: Codec, ptime_ms: int = PTIME_MS) -> bytes:
-    """Encode samples, padded by silence to whole frames of `ptime_ms`; for codecs with frames of fixed size."""
-    per_frame = codec.rate_hz * ptime_ms // 1000
-    padded = np.concatenate([samples, np.zeros(-len(samples) % per_frame, dtype=np.int16)])
-    return codec.encoder(codec.rate_hz).encode(padded)
+def encoding_rate_hz(codec: Codec) -> int:
+    """The rate at which sounds are encoded: the highest up to 16 kHz, which is all that prompts and music have."""
+    return max([rate_hz for rate_hz in codec.rates_hz if rate_hz <= WIDEBAND_HZ], default=min(codec.rates_hz))
 
 
-def write_payload(path: Path, samples: Samples, codec: Codec, ptime_ms: int = PTIME_MS) -> ReadyFile:
+def encode_frames(samples: Samples, codec: Codec, *, loop: bool = False, ptime_ms: int = PTIME_MS) -> list[bytes]:
+    """Encode samples at `encoding_rate_hz`, padded by silence to whole frames of `ptime_ms`.
+
+    `loop`: the end runs into the beginning, so the encoder comes to the first frame as it would from the last.
+    """
+    rate_hz = encoding_rate_hz(codec)
+    size = rate_hz * ptime_ms // 1000
+    padded = np.concatenate([samples, np.zeros(-len(samples) % size, dtype=np.int16)]).reshape(-1, size)
+    if codec.codes is not None:
+        return [bytes(row) for row in codec.encode_rows(padded)]
+    encoder = codec.encoder(rate_hz, None)
+    if loop:
+        for row in padded[-_PRIMED_FRAMES:]:
+            encoder.encode(row)
+    return [encoder.encode(row) for row in padded]
+
+
+def write_payload(
+    path: Path, samples: Samples, codec: Codec, *, loop: bool = False, ptime_ms: int = PTIME_MS
+) -> ReadyFile:
     """Write a payload file atomically: who plays the old one goes on with the old one. Raises OSError."""
+    frames = encode_frames(samples, codec, loop=loop, ptime_ms=ptime_ms)
+    duration_ms = len(frames) * ptime_ms
+    if codec.fixed_frame_bytes(ptime_ms) is None:
+        frames = [part for frame in frames for part in (_LENGTH.pack(len(frame)), frame)]
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(encode_frames(samples, codec, ptime_ms))
+    draft.write_bytes(b"".join(frames))
     draft.replace(path)
-    return _ready(path, codec, ptime_ms)
+    return ready_file(path, duration_ms, codec, ptime_ms)
 
 
-def read_payload(path: Path, codec: Codec) -> Samples:
-    """Decode a payload file. Raises BadPayload for an empty one, OSError."""
-    return codec.decoder(codec.rate_hz).decode(path.read_bytes())
-
-
-def read_wav(path: Path, rate_hz: int) -> Samples:
-    """Read a mono 16-bit WAV file of `rate_hz`. Raises PayloadError, OSError."""
-    try:
-        with wave.open(str(path), "rb") as source:
-            shape = (source.getnchannels(), source.getsampwidth(), source.getframerate())
-            data = source.readframes(source.getnframes())
-    except (wave.Error, EOFError) as error:
-        raise PayloadError(f"{path}: no WAV file ({error})") from error
-    if shape != (1, 2, rate_hz):
-        channels, octets, rate = shape
-        raise PayloadError(
-            f"{path}: {channels} channel(s), {8 * octets} bit, {rate} Hz; make it mono, 16 bit, {rate_hz} Hz"
-        )
-    return np.frombuffer(data[: len(data) & ~1], dtype="<i2").astype(np.int16)
-
-
-def prepare_payloads(
-    sounds_dir: Path | str, out_dir: Path | str, languages: Sequence[str], codecs: Sequence[str]
-) -> dict[str, ReadyFile]:
-    """Render all tones, and the prompts of `languages`, into `out_dir/<codec>/<name>.raw`.
-
-    Gives name -> ReadyFile with names like `pcmu/tones/us/ringback` and `pcma/en/not-in-service`. Files newer
-    than their source are kept. Raises PayloadError (unknown codec or language, bad WAV file) and OSError.
-    """
-    catalogue: dict[str, ReadyFile] = {}
-    for codec_name in codecs:
-        codec = CODECS.get(codec_name.lower())
-        if codec is None or codec.octets_per_ms is None:
-            allowed = ", ".join(name for name, one in CODECS.items() if one.octets_per_ms is not None)
-            raise PayloadError(f"codec {codec_name!r} has no frames of fixed size (allowed: {allowed})")
-        root = Path(out_dir) / codec_name.lower()
-        for name, source, load in _sources(Path(sounds_dir), languages, codec.rate_hz):
-            path = root / f"{name}.raw"
-            if _up_to_date(path, source):
-                ready = _ready(path, codec, PTIME_MS)
-            else:
-                ready = write_payload(path, load(), codec)
-            catalogue[f"{codec_name.lower()}/{name}"] = ready
-    return catalogue
-
-
-def _sources(
-    sounds_dir: Path, languages: Sequence[str], rate_hz: int
-) -> Iterable[tuple[str, Path, Callable[[], Samples]]]:
-    plan = Path(media.tones.__file__)
-    for country, tones in TONES.items():
-        for tone_name, tone in tones.items():
-            yield f"tones/{country}/{tone_name}", plan, partial(render, tone, rate_hz)
-    for language in languages:
-        folder = sounds_dir / language
-        if not folder.is_dir():
-            raise PayloadError(f"language {language!r}: no folder {folder}")
-        for source in sorted(folder.glob("*.wav")):
-            yield f"{language}/{source.stem}", source, partial(read_wav, source, rate_hz)
-
-
-def _up_to_date(path: Path, source: Path) -> bool:
-    try:
-        ready = path.stat()
-    except FileNotFoundError:
-        return False
-    return ready.st_size > 0 and ready.st_mtime_ns >= source.stat().st_mtime_ns
-
-
-def _ready(path: Path, codec: Codec, ptime_ms: int) -> ReadyFile:
-    frame_bytes = codec.fixed_frame_bytes(ptime_ms)
-    if frame_bytes is None:
-        raise PayloadError(f"{path}: {codec.name} has no frames of fixed size; use another codec")
+def ready_file(path: Path, duration_ms: int, codec: Codec, ptime_ms: int = PTIME_MS) -> ReadyFile:
+    """How a payload file of a codec is played."""
     return ReadyFile(
         path=str(path),
-        duration_ms=path.stat().st_size // frame_bytes * ptime_ms,
-        frame_bytes=frame_bytes,
+        duration_ms=duration_ms,
+        frame_bytes=codec.fixed_frame_bytes(ptime_ms) or 0,
         samples_per_frame=codec.samples_per_frame(ptime_ms),
         ptime_ms=ptime_ms,
     )
+
+
+def read_frames(path: Path, codec: Codec, ptime_ms: int = PTIME_MS) -> list[bytes]:
+    """The frames of a payload file. Raises PayloadError for a file that ends within one, OSError."""
+    data = path.read_bytes()
+    size = codec.fixed_frame_bytes(ptime_ms)
+    try:
+        if size is None:
+            starts = frame_starts(memoryview(data))
+            return [data[start + _LENGTH.size : end] for start, end in pairwise([*starts, len(data)])]
+        if len(data) % size:
+            raise ValueError(f"{len(data)} octets are no whole frames of {size}")
+    except ValueError as error:
+        raise PayloadError(f"{path}: {error}; delete it, it is made again at the next start") from error
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def read_payload(path: Path, codec: Codec) -> Samples:
+    """Decode a payload file at `encoding_rate_hz`. Raises PayloadError, OSError."""
+    rate_hz = encoding_rate_hz(codec)
+    decoder = codec.decoder(rate_hz)
+    pause = np.zeros(rate_hz * PTIME_MS // 1000, dtype=np.int16)
+    parts = [decoder.decode(frame) if frame else pause for frame in read_frames(path, codec)]
+    return np.concatenate(parts) if parts else pause[:0]

@@ -6,7 +6,7 @@ from media.port_state import Player
 
 
 class ReadyFile(NamedTuple):
-    """A file of raw codec frames. A named tuple, so that msgpack carries it as a list: `ReadyFile(*item)`."""
+    """A file of raw codec frames (`frame_bytes` 0: framed, each behind its length). A named tuple, so that msgpack carries it as a list: `ReadyFile(*item)`."""
 
     path: str
     duration_ms: int
@@ -14,8 +14,16 @@ class ReadyFile(NamedTuple):
     samples_per_frame: int
     ptime_ms: int
 
-    def player(self, ident: int, payload_type: int, *, plays: int | None = 1) -> Player:
-        """Give the player of this file; `plays` None loops for ever."""
+    def player(
+        self,
+        ident: int,
+        payload_type: int,
+        *,
+        plays: int | None = 1,
+        more: tuple[str, ...] = (),
+        shared: bool = False,
+    ) -> Player:
+        """Give the player of this file, and of `more` of the same kind behind it; `plays` None loops for ever."""
         return Player(
             id=ident,
             path=self.path,
@@ -24,4 +32,6 @@ class ReadyFile(NamedTuple):
             samples_per_frame=self.samples_per_frame,
             ptime_ms=self.ptime_ms,
             plays=plays,
+            more=more,
+            shared=shared,
         )

@@ -55,6 +55,20 @@ _SPECIAL_INFORMATION = Tone(
 _WARNING = _cadence((1400,), 200, 200, 200, 400)
 """Two short tones to those who talk: the call will soon be cut."""
 
+SIGNALS: dict[str, Tone] = {
+    "beep": _cadence((1000,), 400, 100),
+    "join": Tone(
+        segments=(Segment(duration_ms=120, frequencies_hz=(600,)), Segment(duration_ms=160, frequencies_hz=(800,)))
+    ),
+    "leave": Tone(
+        segments=(Segment(duration_ms=120, frequencies_hz=(800,)), Segment(duration_ms=160, frequencies_hz=(600,)))
+    ),
+    "record-beep": _cadence((1400,), 200),
+    "silence": Tone(segments=(Segment(duration_ms=200),)),
+}
+"""Sounds that are the same in every country, each once: before a message, somebody joins or leaves a conference,
+a call is being recorded, and what is heard in place of a sound that is missing."""
+
 _US = {
     "dial": _steady(350, 440),
     "ringback": _cadence((440, 480), 2000, 4000),

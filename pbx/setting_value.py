@@ -10,6 +10,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
+from pbx.speech.voice import voice_of
+
 
 def _text(raw: Any) -> str:
     if not isinstance(raw, str):
@@ -56,6 +58,16 @@ def _domains(raw: Any) -> dict[str, tuple[str, ...]]:
     return domains
 
 
+def _texts(raw: Any) -> dict[str, str]:
+    """A table of texts by name."""
+    if isinstance(raw, str):
+        rows = [item.partition("=") for item in raw.split(",") if item.strip()]
+        raw = {name.strip(): text.strip() for name, _, text in rows}
+    if not isinstance(raw, dict) or not all(isinstance(text, str) and text for text in raw.values()):
+        raise TypeError(f"{raw!r} is not a table of texts (in the environment: NAME=TEXT, separated by commas)")
+    return raw
+
+
 READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     str: _text,
     str | None: lambda raw: _text(raw) or None,
@@ -63,6 +75,7 @@ READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     int | None: lambda raw: None if raw == "" else _whole(raw),
     Path | None: lambda raw: Path(_text(raw)) if raw else None,
     Mapping[str, tuple[str, ...]]: _domains,
+    Mapping[str, str]: _texts,
     bool: _switch,
     tuple[str, ...]: _list,
     Path: lambda raw: Path(_text(raw)),
@@ -109,6 +122,12 @@ def _trace_size(value: int) -> int:
     return value
 
 
+def _voices(value: Mapping[str, str]) -> Mapping[str, str]:
+    for text in value.values():
+        voice_of(text)
+    return value
+
+
 def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         _address(value)
@@ -141,5 +160,6 @@ CHECKS: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
     ("http", "listen"): _address,
     ("http", "requests_per_minute"): _within(0, 1_000_000),
     ("http", "port"): _within(0, 65535),
+    ("speech", "voices"): _voices,
     ("trace", "size_mb"): _trace_size,
 }

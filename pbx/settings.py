@@ -118,6 +118,20 @@ class HttpSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechSettings:
+    """Who speaks prompts and texts: `engine` espeak-ng, pyttsx3, one of an entry point, or none.
+
+    `voices`: language -> voice and words a minute, where another than the manifest's shall speak. `language`: what is
+    played where a sound does not exist in the call's own. `prompts`: speak the system's prompts after a start.
+    """
+
+    engine: str = "espeak-ng"
+    voices: Mapping[str, str] = field(default_factory=dict)
+    language: str = "en"
+    prompts: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TraceSettings:
     """How much of the disk the trace of SIP messages may take; 0 = no trace."""
 
@@ -136,6 +150,7 @@ class Settings:
     records: RecordsSettings = field(default_factory=RecordsSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     trace: TraceSettings = field(default_factory=TraceSettings)
+    speech: SpeechSettings = field(default_factory=SpeechSettings)
     admission: Limits = field(default_factory=Limits)
 
 
@@ -148,6 +163,7 @@ SECTIONS: Final[dict[str, type[Any]]] = {
     "records": RecordsSettings,
     "http": HttpSettings,
     "trace": TraceSettings,
+    "speech": SpeechSettings,
     "admission": Limits,
 }
 

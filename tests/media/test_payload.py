@@ -1,17 +1,23 @@
 """Tones and payload files."""
 
-import os
-import wave
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from media.codecs import CODECS
-from media.payload import PayloadError, prepare_payloads, read_payload, read_wav, write_payload
-from media.tones import TONES, render
+from media.payload import PayloadError, encoding_rate_hz, read_frames, read_payload, write_payload
+from media.payload_map import PayloadFiles
+from media.tones import SIGNALS, TONES, render
 
-SOUNDS = Path(__file__).resolve().parents[2] / "sounds"
+SPOKEN = ("pcmu", "pcma", "g722", "opus")
+
+
+def sine(rate_hz: int, seconds: float, frequency_hz: float = 500.0) -> np.ndarray:
+    at = np.arange(round(rate_hz * seconds)) / rate_hz
+    return (8000 * np.sin(2 * np.pi * frequency_hz * at)).astype(np.int16)
 
 
 @pytest.mark.parametrize("country", list(TONES))
@@ -21,6 +27,14 @@ def test_tones_are_whole_frames_and_loop_without_a_click(country: str) -> None:
         assert len(samples) % 160 == 0, name
         steepest = np.abs(np.diff(samples.astype(int))).max()
         assert abs(int(samples[0]) - int(samples[-1])) <= steepest
+
+
+def test_signals_are_whole_frames() -> None:
+    assert len(render(SIGNALS["silence"], 8000)) == 1600
+    for name, tone in SIGNALS.items():
+        samples = render(tone, 16000)
+        assert len(samples) % 320 == 0, name
+        assert samples.any() == (name != "silence")
 
 
 def test_ringback_has_its_frequencies_and_cadence() -> None:
@@ -37,59 +51,53 @@ def test_level_is_as_said() -> None:
     assert 20 * np.log10(rms) + 3.14 == pytest.approx(-13.0, abs=0.05)
 
 
-def test_prepares_once_and_again_when_the_source_is_newer(tmp_path: Path) -> None:
-    sounds = tmp_path / "sounds"
-    (sounds / "en").mkdir(parents=True)
-    source = sounds / "en" / "hello.wav"
-    write_wav(source, np.arange(1000, dtype=np.int16))
-    ready = prepare_payloads(sounds, tmp_path / "out", ["en"], ["PCMU", "pcma"])
-    hello = ready["pcmu/en/hello"]
-    assert (hello.duration_ms, hello.frame_bytes, hello.samples_per_frame) == (140, 160, 160)
-    assert Path(hello.path).stat().st_size == 7 * 160
-    assert ready["pcma/tones/cn/busy"].duration_ms == 700
-    player = hello.player(3, 0, plays=None)
-    assert (player.path, player.frame_bytes, player.plays) == (hello.path, 160, None)
-    before = os.stat(hello.path)
-    assert prepare_payloads(sounds, tmp_path / "out", ["en"], ["pcmu", "pcma"]) == ready
-    assert os.stat(hello.path).st_ino == before.st_ino
-    write_wav(source, np.arange(2000, dtype=np.int16))
-    os.utime(source, ns=(before.st_mtime_ns + 10**9, before.st_mtime_ns + 10**9))
-    assert prepare_payloads(sounds, tmp_path / "out", ["en"], ["pcmu"])["pcmu/en/hello"].duration_ms == 260
-
-
-def test_own_prompts_are_ready_in_both_languages(tmp_path: Path) -> None:
-    ready = prepare_payloads(SOUNDS, tmp_path, ["en", "zh"], ["pcmu"])
-    for language in ("en", "zh"):
-        for prompt in ("not-in-service", "welcome"):
-            file = ready[f"pcmu/{language}/{prompt}"]
-            assert 1000 <= file.duration_ms <= 6000
-            heard = read_payload(Path(file.path), CODECS["pcmu"]).astype(float)
-            assert np.sqrt(np.mean(heard**2)) > 500
-            assert (SOUNDS / language / f"{prompt}.wav").stat().st_size < 80_000
-
-
 def test_payload_reads_back_padded(tmp_path: Path) -> None:
-    file = write_payload(tmp_path / "x.raw", np.full(100, 4000, dtype=np.int16), CODECS["l16"])
+    codec = CODECS["l16"]
+    file = write_payload(tmp_path / "x.raw", np.full(100, 4000, dtype=np.int16), codec)
     assert file.duration_ms == 20
-    assert read_payload(Path(file.path), CODECS["l16"]).tolist() == [4000] * 100 + [0] * 60
+    heard = read_payload(Path(file.path), codec).tolist()
+    assert heard[:100] == [4000] * 100
+    assert not any(heard[100:])
+    assert len(heard) == encoding_rate_hz(codec) // 50
 
 
-def test_errors_name_the_file_and_what_to_do(tmp_path: Path) -> None:
-    write_wav(tmp_path / "wide.wav", np.zeros(10, dtype=np.int16), rate_hz=44100)
-    with pytest.raises(PayloadError, match=r"wide\.wav: 1 channel.*44100 Hz; make it mono, 16 bit, 8000 Hz"):
-        read_wav(tmp_path / "wide.wav", 8000)
-    (tmp_path / "text.wav").write_text("hello")
-    with pytest.raises(PayloadError, match="no WAV file"):
-        read_wav(tmp_path / "text.wav", 8000)
-    with pytest.raises(PayloadError, match="codec 'opus'"):
-        prepare_payloads(SOUNDS, tmp_path, ["en"], ["opus"])
-    with pytest.raises(PayloadError, match="language 'xx'"):
-        prepare_payloads(SOUNDS, tmp_path, ["xx"], ["pcmu"])
+@pytest.mark.parametrize("name", SPOKEN)
+def test_every_codec_is_heard_and_is_mapped_for_ports(tmp_path: Path, name: str) -> None:
+    codec = CODECS[name]
+    rate_hz = encoding_rate_hz(codec)
+    assert rate_hz == (8000 if name.startswith("pcm") else 16000)
+    played = sine(rate_hz, 1.0)
+    file = write_payload(tmp_path / "folder" / "x.raw", played, codec)
+    assert (file.duration_ms, file.ptime_ms, file.samples_per_frame) == (1000, 20, codec.clock_rate // 50)
+    assert file.frame_bytes == (0 if name == "opus" else 160)
+    assert len(read_frames(Path(file.path), codec)) == 50
+    assert len(PayloadFiles().get(file.player(1, 96))) == Path(file.path).stat().st_size
+    heard = read_payload(Path(file.path), codec).astype(float)
+    assert len(heard) == rate_hz
+    spectrum = np.abs(np.fft.rfft(heard))
+    assert np.argmax(spectrum) == 500
+    assert np.sqrt(np.mean(heard**2)) == pytest.approx(8000 / np.sqrt(2), rel=0.15)
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["x.raw"]
 
 
-def write_wav(path: Path, samples: np.ndarray, rate_hz: int = 8000) -> None:
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(rate_hz)
-        out.writeframes(samples.astype("<i2").tobytes())
+@pytest.mark.parametrize("name", SPOKEN)
+def test_a_loop_begins_as_it_goes_on(tmp_path: Path, name: str) -> None:
+    """A whole number of periods, encoded as a loop, is as loud in its first frame as in those behind it."""
+    codec = CODECS[name]
+    rate_hz = encoding_rate_hz(codec)
+    file = write_payload(tmp_path / "x.raw", sine(rate_hz, 0.4), codec, loop=True)
+    decoder = codec.decoder(rate_hz)
+    frames = read_frames(Path(file.path), codec)
+    heard = [decoder.decode(frame).astype(float) for frame in frames * 2]
+    power = [np.sqrt(np.mean(part**2)) for part in heard[len(frames) - 2 : len(frames) + 5]]
+    assert max(power) / min(power) < 1.2
+
+
+def test_framed_files_are_read_frame_by_frame(tmp_path: Path) -> None:
+    path = tmp_path / "x.raw"
+    path.write_bytes(b"\x03\x00abc\x00\x00\x01\x00d")
+    assert read_frames(path, CODECS["opus"]) == [b"abc", b"", b"d"]
+    for name, damage in (("opus", b"\x03\x00ab"), ("opus", b"\x03"), ("pcmu", bytes(161))):
+        path.write_bytes(damage)
+        with pytest.raises(PayloadError, match=r"x\.raw: .*delete it, it is made again at the next start"):
+            read_frames(path, CODECS[name])

@@ -76,7 +76,7 @@ def test_references_are_followed(tmp_path: Path) -> None:
         (
             "[spi]\n",
             "FILE: there is no section 'spi' (allowed: sip | tls | media | data | log | records | http | trace | "
-            "admission)",
+            "speech | admission)",
         ),
         ("sip = 1\n", "FILE: sip must be a section: write [sip]"),
         (
@@ -115,6 +115,15 @@ def test_references_are_followed(tmp_path: Path) -> None:
         ("[http]\ntls_key = 'k.pem'\n", "FILE: http.tls_key: is of no use without http.tls_certificate"),
         ("[http]\nenabled = 1\n", "FILE: http.enabled: 1 is neither true nor false"),
         ("[trace]\nsize_mb = 1\n", "FILE: trace.size_mb: 1 is neither 0 (no trace) nor within 16-1048576"),
+        (
+            "[speech.voices]\nen = '-x'\n",
+            "FILE: speech.voices: voice '-x': give it like `en-us+f3 165`, a name and 80 to 450 words a minute",
+        ),
+        (
+            "[speech]\nvoices = 'en'\n",
+            "FILE: speech.voices: {'en': ''} is not a table of texts "
+            "(in the environment: NAME=TEXT, separated by commas)",
+        ),
         ("[data]\ndirectory = 'env:NOWHERE'\n", "FILE: data.directory: the environment has no variable 'NOWHERE'"),
     ],
 )
@@ -139,3 +148,8 @@ def test_other_errors_name_their_place(tmp_path: Path) -> None:
         load_settings(None, {"CORDBOARD_MEDIA_WORKERS": "two"})
     with pytest.raises(SettingsError, match=r"^CORDBOARD_MEDIA_ADDRESS: secret file '/nowhere' cannot be read"):
         load_settings(None, {"CORDBOARD_MEDIA_ADDRESS": "file:/nowhere"})
+
+
+def test_voices_may_stand_in_the_environment() -> None:
+    settings = load_settings(None, {"CORDBOARD_SPEECH_VOICES": "en=en-gb+m3 150, zh=cmn"})
+    assert settings.speech.voices == {"en": "en-gb+m3 150", "zh": "cmn"}
