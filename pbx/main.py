@@ -25,7 +25,6 @@ from media.allocator import PortAllocator
 from media.client import MediaClient
 from media.datapath import COMPILED
 from media.launcher import ExecLauncher
-from media.ready_file import ReadyFile
 from pbx.admission import Admission
 from pbx.authenticator import Authenticator
 from pbx.banner import banner
@@ -33,7 +32,7 @@ from pbx.certificate_watch import CertificateWatch
 from pbx.clock import SystemClock
 from pbx.collector import Collector
 from pbx.configuration import Configuration
-from pbx.events import NodeStarted, NodeStopping
+from pbx.events import NodeStarted, NodeStopping, SoundMissing
 from pbx.ingress import Ingress
 from pbx.journal import Journal
 from pbx.keepalive import Keepalive
@@ -44,12 +43,14 @@ from pbx.loop_lag import LoopLag
 from pbx.media_watch import MediaWatch
 from pbx.node import Node
 from pbx.parent import end_with_parent
+from pbx.prompts import Prompts
 from pbx.records.client import RecordsClient, RecordsError
 from pbx.records.configuration_client import ConfigurationClient
+from pbx.records.studio_client import StudioClient
 from pbx.registrar import Registrar
 from pbx.settings import Settings, SettingsError, load_settings, on_loopback
 from pbx.snapshot import EMPTY
-from pbx.sounds import CODECS, Sounds
+from pbx.sounds import Sounds
 from pbx.spool import SpoolError, SpoolWriter
 from pbx.spool.floor import last_seq, last_seq_at
 from pbx.tally import Tally
@@ -150,6 +151,8 @@ class Server:
         ]
         if self._tracer is not None:
             self._tasks.append(loop.create_task(self._every(TRACE_S, self._tracer.flush), name="trace"))
+        if settings.speech.prompts:
+            self._tasks.append(loop.create_task(self._build_prompts(), name="prompts"))
         self._doors = Doors(self._running(), control)
         await self._doors.open()
         self._collector.start()
@@ -210,10 +213,22 @@ class Server:
                 self._location.remove(binding)
 
     async def _sounds(self, data: Path) -> Sounds:
-        # One folder per language, and `music`.
-        languages = sorted(path.name for path in (ROOT / "sounds").iterdir() if path.is_dir())
-        found = await self._records.prepare(ROOT / "sounds", data / "payloads", languages, CODECS)
-        return Sounds({name: ReadyFile(*item) for name, item in found.items()})
+        def missing(name: str, language: str) -> None:
+            self._log.warning("sound missing", sound=name, language=language)
+            self._journal.emit(SoundMissing(node=NODE, name=name, language=language))
+
+        speech = self._settings.speech
+        sounds = Sounds({}, language=speech.language, on_missing=missing)
+        self._studio = StudioClient(self._records, speech, ROOT / "sounds", data)
+        self._prompts = Prompts(self._studio, sounds, self._log)
+        await self._prompts.begin()
+        return sounds
+
+    async def _build_prompts(self) -> None:
+        languages = sorted(path.parent.name for path in (ROOT / "sounds").glob("*/manifest.yaml"))
+        snapshot = self._configuration.snapshot
+        in_use = {self._settings.speech.language, *(one.prompt_language for one in snapshot.tenants.values())}
+        await self._prompts.build([one for one in languages if one != "music"], sorted(in_use))
 
     def _assemble(self, sounds: Sounds) -> None:
         settings, clock, journal = self._settings, self._clock, self._journal

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from media.client import Port
     from media.event import PortStats
     from media.offer_answer import Agreement
     from media.port_state import Player, PortState
+    from media.ready_file import ReadyFile
     from sip.events import ResolveNeeded
     from sip.flow import Flow
 
@@ -45,6 +46,30 @@ class SoundSource(Protocol):
     @property
     def codecs(self) -> tuple[str, ...]: ...
     def player(
-        self, name: str, language: str, country: str, agreement: Agreement | None, plays: int | None
+        self,
+        name: str,
+        language: str | Sequence[str],
+        country: str,
+        agreement: Agreement | None,
+        plays: int | None,
+        tenant: str | None = None,
     ) -> Player | None: ...
-    def music(self, agreement: Agreement | None) -> Player | None: ...
+    def sequence(
+        self,
+        names: Sequence[str],
+        language: str | Sequence[str],
+        country: str,
+        agreement: Agreement | None,
+        plays: int | None = 1,
+        tenant: str | None = None,
+    ) -> Player | None:
+        """Sounds that follow one another without a gap."""
+        ...
+
+    def spoken(
+        self, texts: Sequence[Mapping[str, ReadyFile]], agreement: Agreement | None, plays: int | None = 1
+    ) -> Player | None:
+        """Texts that `StudioClient.speak` gave, one behind the other."""
+        ...
+
+    def music(self, agreement: Agreement | None, name: str = "hold") -> Player | None: ...

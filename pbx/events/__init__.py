@@ -7,13 +7,14 @@ from typing import Final
 from pbx.events.base import Envelope, Event, EventError, Unknown
 from pbx.events.call import CallAnswered, CallBridged, CallCreated, CallEnded, CallRouted, Checkpoint
 from pbx.events.leg import LegAnswered, LegEnded, LegHeld, LegMedia, LegResumed, LegRinging, LegStarted
-from pbx.events.node import NodeStarted, NodeStopping
+from pbx.events.node import NodeStarted, NodeStopping, SoundMissing
 from pbx.events.registration import AuthenticationFailed, RegistrationChanged
 from pbx.events.wire import Wire
 
 EVENTS: Final[dict[int, type[Event]]] = {
     NodeStarted.code: NodeStarted,
     NodeStopping.code: NodeStopping,
+    SoundMissing.code: SoundMissing,
     CallCreated.code: CallCreated,
     CallRouted.code: CallRouted,
     CallAnswered.code: CallAnswered,
@@ -57,6 +58,7 @@ __all__ = [
     "NodeStarted",
     "NodeStopping",
     "RegistrationChanged",
+    "SoundMissing",
     "Unknown",
     "Wire",
     "decode",

@@ -29,3 +29,15 @@ class NodeStopping(Event):
 
     node: str
     boot: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundMissing(Event):
+    """A sound that was to be played is in no language; silence was heard, and the call went on."""
+
+    code: ClassVar[int] = 3
+    type: ClassVar[str] = "sound.missing"
+
+    node: str
+    name: str
+    language: str

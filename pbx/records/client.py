@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pbx
-from media.ready_file import ReadyFile
 from pbx.cdr import Cdr
 from pbx.events import Envelope, RegistrationChanged, decode
 from pbx.records.frames import FrameError, pack_frame, read_frame
@@ -163,12 +162,9 @@ class RecordsClient:
         """A request to the configuration; `pbx.records.configuration_client` knows them. Raises RecordsError."""
         return await self._ask("configuration", name, arguments)
 
-    async def prepare(
-        self, sounds: Path, out: Path, languages: Sequence[str], codecs: Sequence[str]
-    ) -> dict[str, ReadyFile]:
-        """Make ready payload files of tones and prompts: sound name -> file."""
-        catalogue = await self._ask("prepare", str(sounds), str(out), list(languages), list(codecs))
-        return {name: ReadyFile(*item) for name, item in catalogue.items()}
+    async def studio(self, name: str, *arguments: object) -> Any:
+        """Work on sound; `pbx.records.studio_client` knows the requests. Raises RecordsError."""
+        return await self._ask("studio", name, arguments)
 
     async def _ask(self, name: str, *arguments: object) -> Any:
         if self._stopping:

@@ -29,6 +29,7 @@ from pbx.store.search import CdrSearch, EventSearch, HistorySearch
 
 if TYPE_CHECKING:
     from pbx.records.desk import Desk
+    from pbx.records.studio import Studio
 
 T = TypeVar("T")
 # Bindings are promised to be written within 1 s; larger batches cost less.
@@ -69,6 +70,7 @@ class RecordsServer:
         # Of its own, so that requests are answered while a batch is written.
         self._intake = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
         self._desk: Desk | None = None
+        self._studio: Studio | None = None
 
     async def run(self) -> None:
         """Serve until the channel closes; then take in the rest of the spool and return."""
@@ -246,10 +248,12 @@ class RecordsServer:
             self._desk = Desk(self._engine)
         return await self._desk.answer(name, arguments)
 
-    async def _prepare(self, sounds: str, out: str, languages: list[str], codecs: list[str]) -> Any:
-        from pbx.records.work import prepare_sounds
+    async def _work_in_studio(self, name: str, arguments: list[Any]) -> Any:
+        if self._studio is None:
+            from pbx.records.studio import Studio  # heavy: what works on sound is loaded only where it is asked for
 
-        return await asyncio.to_thread(prepare_sounds, sounds, out, languages, codecs)
+            self._studio = Studio()
+        return await self._studio.answer(name, arguments)
 
 
 REQUESTS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
@@ -265,8 +269,8 @@ REQUESTS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
     "keep_answer": RecordsServer._keep_answer,
     "kept_answer": RecordsServer._kept_answer,
     "note_token_uses": RecordsServer._note_token_uses,
-    "prepare": RecordsServer._prepare,
     "search_events": RecordsServer._search_events,
     "status": RecordsServer._status,
+    "studio": RecordsServer._work_in_studio,
     "token_uses": RecordsServer._token_uses,
 }

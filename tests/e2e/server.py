@@ -62,6 +62,7 @@ class Server:
             "CORDBOARD_MEDIA_ADDRESS": listen.partition(",")[0],
             "CORDBOARD_MEDIA_PORT_MIN": str(rtp_port),
             "CORDBOARD_MEDIA_PORT_MAX": str(rtp_port + RTP_PORTS - 1),
+            "CORDBOARD_SPEECH_PROMPTS": "false",
             "PYTHONUNBUFFERED": "1",
             **(environment or {}),
         }

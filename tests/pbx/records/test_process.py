@@ -13,6 +13,9 @@ import pytest
 from media.ready_file import ReadyFile
 from pbx.events import CallCreated, LegStarted
 from pbx.records.client import RecordsClient, RecordsError
+from pbx.records.studio_client import StudioClient
+from pbx.settings import SpeechSettings
+from pbx.speech.request import SpeechError
 from pbx.spool import SpoolWriter
 from pbx.trace.block import pack_block
 from pbx.trace.ring import TraceRing
@@ -141,10 +144,14 @@ def test_sounds_are_prepared(tmp_path: Path) -> None:
 
     async def scenario() -> dict[str, ReadyFile]:
         client = RecordsClient(tmp_path)
+        studio = StudioClient(client, SpeechSettings(engine="none"), sounds, tmp_path)
         await client.start()
-        files = await client.prepare(sounds, tmp_path / "sounds", ["en"], ["PCMU"])
+        files, faults = await studio.prepare(["en"], ["PCMU"])
         with pytest.raises(RecordsError, match="PayloadError"):
-            await client.prepare(sounds, tmp_path / "sounds", ["en"], ["nonsense"])
+            await studio.prepare(["en"], ["nonsense"])
+        assert not faults
+        with pytest.raises(SpeechError, match=r"there is no speech engine; set speech\.engine"):
+            await studio.speak(["hello"], "en", ["pcmu"])
         await client.stop()
         return files
 
