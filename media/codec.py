@@ -12,6 +12,11 @@ CODEC_FORMATS: Final[dict[str, tuple[Format, ...]]] = {
     "g722": (Format(payload_type=9, name="G722", clock_rate=8000),),
     "pcma": (Format(payload_type=8, name="PCMA", clock_rate=8000),),
     "pcmu": (Format(payload_type=0, name="PCMU", clock_rate=8000),),
+    # RFC 3551 §4.5.11; not offered unless it is asked for: 256 kbit/s.
+    "l16": (
+        Format(payload_type=118, name="L16", clock_rate=16000),
+        Format(payload_type=119, name="L16", clock_rate=8000),
+    ),
     # RFC 4733 §2.4.1; one per clock rate of the audio codecs beside it.
     "telephone-event": (
         Format(payload_type=101, name="telephone-event", clock_rate=8000, fmtp="0-15"),

@@ -15,7 +15,8 @@ class PortStats:
 
     `lost` is cumulative (expected - received, may be negative with duplicates); `fraction_lost` is
     lost / expected over the whole life, 0..1; `jitter` is in timestamp units of `clock_rate`; `far_*` is
-    what the far end last reported about our stream. Times are CLOCK_MONOTONIC seconds, None when no packet
+    what the far end last reported about our stream. `late` (packets), `concealed_ms` and `buffer_ms` (delay of the
+    jitter buffer now) are of the mix path. Times are CLOCK_MONOTONIC seconds, None when no packet
     came or went; `received_ago_ms` and `sent_ago_ms` count from the last packet to the moment of these counts.
     """
 
@@ -49,6 +50,9 @@ class PortStats:
     last_sent_s: float | None = None
     received_ago_ms: int | None = None
     sent_ago_ms: int | None = None
+    late: int = 0
+    concealed_ms: int = 0
+    buffer_ms: int | None = None
 
     @property
     def jitter_ms(self) -> float:
@@ -126,6 +130,48 @@ class DigitsSent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Talking:
+    """A member of a conference began or ceased to talk."""
+
+    port_id: int
+    revision: int
+    talking: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToneHeard:
+    """A detector heard something in the far end's sound: `cng`, `ced`, `beep`, `voice` or `silence`.
+
+    `after_ms`: how long it had lasted when it was told.
+    """
+
+    port_id: int
+    revision: int
+    tone: str
+    after_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TapFailed:
+    """A port's tap could not be written (disk full, no such folder): nothing more is recorded of it."""
+
+    port_id: int
+    revision: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomSoundFailed:
+    """A sound for a room could not be played; it is no port's event, so `port_id` is 0."""
+
+    port_id: int
+    revision: int
+    room: int
+    sound_id: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PortClosed:
     """A released port is gone; `lost_worker`: its worker died, the counts began anew with the restart."""
 
@@ -149,7 +195,19 @@ class WorkerReady:
     worker: int
 
 
-PortEvent: TypeAlias = PortLatched | PlayerFinished | PortSilent | PortHeard | DigitReceived | DigitsSent | PortClosed
+PortEvent: TypeAlias = (
+    PortLatched
+    | PlayerFinished
+    | PortSilent
+    | PortHeard
+    | DigitReceived
+    | DigitsSent
+    | Talking
+    | ToneHeard
+    | TapFailed
+    | RoomSoundFailed
+    | PortClosed
+)
 MediaEvent: TypeAlias = PortEvent | WorkerLost | WorkerReady
 
 _STATS_FIELDS: tuple[str, ...] = tuple(PortStats.__dataclass_fields__)
@@ -174,6 +232,10 @@ _KINDS: dict[str, type[PortEvent]] = {
     "heard": PortHeard,
     "digit": DigitReceived,
     "sent": DigitsSent,
+    "talking": Talking,
+    "tone": ToneHeard,
+    "tap": TapFailed,
+    "room": RoomSoundFailed,
     "closed": PortClosed,
 }
 _NAMES: dict[type[PortEvent], str] = {kind: name for name, kind in _KINDS.items()}

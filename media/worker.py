@@ -8,12 +8,15 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from media.datapath import Datapath, open_datapath
-from media.event import pack_event, pack_stats
+from media.event import PortClosed, PortEvent, PortStats, pack_event, pack_stats
+from media.mix_runner import MixRunner
 from media.port_state import BadPortState, PortState
 from media.worker_protocol import (
     CLOSE,
@@ -25,6 +28,7 @@ from media.worker_protocol import (
     OPEN,
     PUT,
     SLOT_BYTES,
+    SOUND,
     STOP,
     pack,
     unpack,
@@ -42,12 +46,15 @@ class Worker:
     def __init__(self, control: socket.socket, datapath: Datapath, orphan_s: float) -> None:
         self._control = control
         self._datapath = datapath
+        self._mix = MixRunner(datapath)
         self._orphan_s = orphan_s
         self._stopping = False
         # One buffer for life: a fresh large one for each message costs more than the message.
         self._buffer = memoryview(bytearray(MESSAGE_BYTES))
         self._orphaned_at: float | None = None
         self._answers: list[list[Any]] = []
+        self._last_counts: dict[int, PortStats] = {}
+        self._now: Callable[[], float] = time.monotonic
         self._commands: dict[int, Callable[[list[Any], list[int]], None]] = {
             OPEN: self._open,
             PUT: self._put,
@@ -55,26 +62,44 @@ class Worker:
             FORGET: self._forget,
             STOP: self._stop,
             LOOK: self._look,
+            SOUND: self._sound,
         }
 
     def run(self, now: Callable[[], float]) -> None:
-        """Serve until told to stop, or until orphaned for too long."""
+        """Serve until told to stop, or until orphaned for too long; `now` is the monotonic clock in seconds."""
+        self._now = now
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(self._datapath.event_fd, select.POLLIN)
         while not self._stopping:
-            wait_ms = None
+            wait_ms = self._wait_ms()
             if self._orphaned_at is not None:
-                wait_ms = max(0.0, (self._orphaned_at + self._orphan_s - now()) * 1000.0)
-                if wait_ms == 0.0:
+                orphan_ms = max(0.0, (self._orphaned_at + self._orphan_s - now()) * 1000.0)
+                if orphan_ms == 0.0:
                     break
-            for fd, _ in poll.poll(wait_ms):
+                wait_ms = orphan_ms if wait_ms is None else min(wait_ms, orphan_ms)
+            ready = poll.poll(wait_ms)
+            if self._mix.due_ns is not None:
+                self._run_mix()
+            for fd, _ in ready:
                 if fd == self._control.fileno():
                     if not self._read():
                         poll.unregister(self._control)
                         self._orphaned_at = now()
                 else:
                     self._report(0)
+
+    def _wait_ms(self) -> float | None:
+        due_ns = self._mix.due_ns
+        return None if due_ns is None else max(0.0, due_ns / 1e6 - self._now() * 1000.0)
+
+    def _run_mix(self) -> None:
+        try:
+            self._mix.run(int(self._now() * 1e9))
+        except Exception:
+            # A fault of ours in one tick must not end the worker, and with it the calls that need no mixing.
+            traceback.print_exc()
+        self._report(0)
 
     def _read(self) -> bool:
         try:
@@ -110,19 +135,27 @@ class Worker:
             raise
 
     def _put(self, command: list[Any], _fds: list[int]) -> None:
-        self._datapath.put(command[1], command[2], PortState.unpack(command[3]))
+        self._mix.put(command[1], command[2], PortState.unpack(command[3]), int(self._now() * 1e9))
+
+    def _sound(self, command: list[Any], _fds: list[int]) -> None:
+        self._mix.play(command[1], command[2])
 
     def _close(self, command: list[Any], _fds: list[int]) -> None:
         self._datapath.close(command[1])
+        # Its statistics go out with the event that the data path has left; the jitter buffer's go along.
+        counts = self._mix.closed(command[1])
+        if counts is not None:
+            self._last_counts[command[1]] = counts
 
     def _forget(self, command: list[Any], _fds: list[int]) -> None:
         self._datapath.forget(command[1])
+        self._mix.closed(command[1])
 
     def _look(self, command: list[Any], _fds: list[int]) -> None:
         _, question, port_ids, last = command
         for port_id in port_ids:
             try:
-                packed = pack_stats(self._datapath.stats(port_id))
+                packed = pack_stats(self._mix.counted(port_id, self._datapath.stats(port_id)))
             except KeyError:
                 continue
             self._answers.append(["stats", question, port_id, packed])
@@ -134,7 +167,8 @@ class Worker:
 
     def _report(self, confirmed: int) -> None:
         events, self._answers = self._answers, []
-        events += [pack_event(event) for event in self._datapath.events()]
+        events += [pack_event(self._whole(event)) for event in self._datapath.events()]
+        events += [pack_event(event) for event in self._mix.events()]
         if self._orphaned_at is not None or not (events or confirmed):
             return
         try:
@@ -145,9 +179,20 @@ class Worker:
             # Control is gone; the read side sees the same and starts the orphan's clock.
             return
 
+    def _whole(self, event: PortEvent) -> PortEvent:
+        """A port's last statistics with those of its jitter buffer."""
+        if not self._last_counts or not isinstance(event, PortClosed):
+            return event
+        counts = self._last_counts.pop(event.port_id, None)
+        if counts is None:
+            return event
+        stats = replace(event.stats, late=counts.late, concealed_ms=counts.concealed_ms, buffer_ms=counts.buffer_ms)
+        return replace(event, stats=stats)
+
     def finish(self) -> None:
         """Close all ports, report what they leave behind, and end the relay thread."""
         self._datapath.stop()
+        self._mix.close()
         self._report(0)
 
 

@@ -17,6 +17,7 @@ PUT = 2  # [PUT, port_id, revision, PortState.pack()]
 CLOSE = 3  # [CLOSE, port_id]
 FORGET = 4  # [FORGET, port_id]
 STOP = 5  # [STOP]
+SOUND = 7  # [SOUND, room, [RoomSound.pack(), ...]]
 LOOK = 6  # [LOOK, question, [port_id, ...], last]; answered by pseudo events, see below
 
 MOST_OPENS = 100

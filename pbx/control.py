@@ -216,7 +216,7 @@ class CallControl:
             session.connect(caller)
             reoffer.align(session, caller)
         else:
-            self.answer(negotiation.agreed_names(leg.agreement), by=leg)
+            self.answer(negotiation.answering(caller, leg.agreement), by=leg)
             reoffer.narrow(session, caller)
         if self.call.answered:
             self._bridged(leg)

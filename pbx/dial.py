@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from media.allocator import NoPortsLeft
+from media.codec import COMPANIONS
 from media.offer_answer import CodecMismatch
 from media.sdp import Format, SdpError
-from pbx import negotiation
+from pbx import mixing, negotiation
 from pbx.digits import takes_info
 from pbx.events import LegAnswered, LegRinging
 from pbx.inbox import SipSignal
@@ -187,7 +188,14 @@ class Dial:
         if caller.remote_sdp is None:
             return negotiation.own_formats(tuple(name for name in caller.codecs if name in codecs))
         allowed = tuple(name for name in codecs if name in caller.codecs)
-        return negotiation.offered_formats(caller.remote_sdp, allowed)
+        formats = negotiation.offered_formats(caller.remote_sdp, allowed)
+        if any(form.name.lower() not in COMPANIONS for form in formats):
+            return formats
+        # Nothing in common: what each of them speaks is turned into what the other does.
+        mixed = mixing.decodable()
+        if not negotiation.offers_any(caller, mixed):
+            return ()
+        return negotiation.own_formats(tuple(name for name in codecs if name in mixed))
 
     # -- in
 
@@ -229,7 +237,7 @@ class Dial:
             negotiation.take_answer(leg, body)
             assert leg.agreement is not None
             if caller.state is not LegState.EARLY:
-                answer = negotiation.write_answer(caller, negotiation.agreed_names(leg.agreement))
+                answer = negotiation.write_answer(caller, negotiation.answering(caller, leg.agreement))
                 session.node.send(Respond(usage=caller.usage, status=183, body=answer))
                 caller.state = LegState.EARLY
         except (SdpError, CodecMismatch) as error:

@@ -11,6 +11,7 @@ from pbx.reasons import Party
 
 if TYPE_CHECKING:
     from media.client import Port
+    from media.mix_state import Mix, Tap
     from media.offer_answer import Agreement
     from media.port_state import Player
     from media.sdp import SessionDescription
@@ -54,6 +55,7 @@ class Leg:
         "answer_due",
         "call_id",
         "codecs",
+        "detect",
         "device",
         "digits",
         "early_sdp",
@@ -64,6 +66,7 @@ class Leg:
         "inbound",
         "kind",
         "local_sdp",
+        "mix",
         "muted",
         "number",
         "offer_due",
@@ -80,6 +83,7 @@ class Leg:
         "source",
         "state",
         "takes_info",
+        "tap",
         "trunk",
         "usage",
     )
@@ -126,6 +130,12 @@ class Leg:
         self.player: Player | None = None
         self.muted = False
         """What its far end sends is not passed on: it holds the call."""
+        self.mix: Mix | None = None
+        """Its place in a room of several; two legs that hear each other need none."""
+        self.detect: tuple[str, ...] = ()
+        """What is listened for in its far end's sound."""
+        self.tap: Tap | None = None
+        """Where what it says is being recorded."""
         self.digits: LegDigits | None = None
         """Keys on their way; made for the first of them."""
         self.takes_info = True

@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
-from media.codec import codec_formats
+from media.codec import COMPANIONS, codec_formats
 from media.offer_answer import Agreement, CodecMismatch, LocalEnd, conclude, make_answer, make_offer, relay_map
 from media.port_state import PortState
 from media.sdp import Format, SessionDescription, parse_sdp
-from pbx import digits
+from pbx import digits, mixing
 from pbx.leg import Leg
 from sip.body import UnsupportedBody, session_description
 from sip.message import Request, Response
@@ -42,6 +42,23 @@ def offered_formats(offer: SessionDescription, allowed: tuple[str, ...]) -> tupl
         if line.kind == "audio" and line.port:
             return tuple(form for form in line.formats if form.name.lower() in allowed)
     return ()
+
+
+def offers_any(leg: Leg, names: tuple[str, ...]) -> bool:
+    """Whether the leg's far end offered one of these audio codecs, and the leg may use it."""
+    offer = leg.remote_sdp
+    if offer is None:
+        return False
+    allowed = tuple(name for name in names if name in leg.codecs)
+    return any(form.name.lower() not in COMPANIONS for form in offered_formats(offer, allowed))
+
+
+def answering(leg: Leg, agreement: Agreement) -> tuple[str, ...]:
+    """Codecs to answer a leg with whose peer settled on `agreement`: the same, else what can be decoded here."""
+    names = agreed_names(agreement)
+    if offers_any(leg, names) or mixing.voice_of(agreement) is None:
+        return names
+    return tuple(name for name in leg.codecs if name in COMPANIONS or name in mixing.decodable())
 
 
 def local_end(leg: Leg) -> LocalEnd:
@@ -141,6 +158,12 @@ def port_state(leg: Leg, silence_ms: int | None = None) -> PortState:
     agreement = leg.agreement
     if agreement is None:
         return PortState(send=False, cname=CNAME)
+    mix = leg.mix
+    if mix is None and relay_to is not None and relay_to is not leg and relay_to.port is not None:
+        mix = mixing.pair_mix(leg, relay_to)
+    if mix is not None:
+        relay_to = None
+    voice = mixing.voice_of(agreement) if mix is not None or leg.detect else None
     to = relay_to.agreement if relay_to is not None else None
     accept = tuple(form.receive_pt for form in (*agreement.formats, *agreement.events))
     payload_map = relay_map(agreement, to) if to is not None else ()
@@ -160,6 +183,10 @@ def port_state(leg: Leg, silence_ms: int | None = None) -> PortState:
         event_types=event_types,
         digits=digits.port_policy(agreement, payload_map) if event_types else "pass",
         send_digits=None if leg.digits is None else leg.digits.sending,
+        voice=voice,
+        mix=mix if voice is not None else None,
+        detect=leg.detect,
+        tap=leg.tap,
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from media.codec import COMPANIONS
 from media.offer_answer import CodecMismatch
 from media.sdp import Format, SdpError, SessionDescription
-from pbx import hold, negotiation
+from pbx import hold, mixing, negotiation
 from pbx.leg import Leg, LegState
 from pbx.leg_end import LegEnd
 from pbx.reasons import Party, Reason
@@ -62,7 +63,11 @@ def take_offer(session: Session, leg: Leg, tx: int, body: bytes, sdp: Role | Non
     except (SdpError, CodecMismatch) as error:
         offer = leg.remote_sdp
         leg.remote_sdp, leg.local_sdp, leg.agreement = before
-        if not isinstance(error, CodecMismatch) or offer is None or not _pass_on(session, leg, tx, offer):
+        if (
+            not isinstance(error, CodecMismatch)
+            or offer is None
+            or (not _pass_on(session, leg, tx, offer) and not _answer_mixed(session, leg, tx, offer))
+        ):
             session.node.send(Respond(tx=tx, status=488, headers=(negotiation.warning(error),)))
         return
     if session.node.send(Respond(tx=tx, status=200, body=answer)):
@@ -118,6 +123,9 @@ def align(session: Session, leg: Leg, tries: int = 0) -> None:
     assert leg.remote_sdp is not None
     agreed = negotiation.agreed_names(leg.agreement)
     formats = negotiation.offered_formats(leg.remote_sdp, tuple(name for name in agreed if name in peer.codecs))
+    if mixing.pair_mix(leg, peer) is not None and all(form.name.lower() in COMPANIONS for form in formats):
+        session.connect(leg)
+        return
     _offer(session, peer, formats, tries)
 
 
@@ -178,9 +186,15 @@ def _take_reply(
         _again(session, leg, tries)
         return
     session.log.info("offer refused", leg=leg.id, status=status)
-    if leg.peer is None or _speak_alike(leg, leg.peer):
+    if leg.peer is None or _can_hear(leg, leg.peer):
+        session.connect(leg)
         return
     session.hang_up(leg, MISMATCH)
+
+
+def _can_hear(a: Leg, b: Leg) -> bool:
+    """Whether two legs understand each other as they are, or by way of the mixer."""
+    return _speak_alike(a, b) or mixing.pair_mix(a, b) is not None
 
 
 def _speak_alike(a: Leg, b: Leg) -> bool:
@@ -265,7 +279,8 @@ def _answer_after(
     if not _conclude(peer, reply):
         peer.local_sdp = before
         status = reply.status if isinstance(reply, RequestFailed) else reply.response.status
-        session.node.send(Respond(tx=tx, status=status if status in _PASSED_ON else 488))
+        if status == 491 or not _answer_mixed(session, leg, tx, offer):
+            session.node.send(Respond(tx=tx, status=status if status in _PASSED_ON else 488))
         return
     assert peer.agreement is not None
     saved = (leg.remote_sdp, leg.local_sdp, leg.agreement)
@@ -287,6 +302,27 @@ def _answer_after(
     hold.follow(session, peer)
     hold.follow(session, leg)
     session.connect(leg)
+
+
+def _answer_mixed(session: Session, leg: Leg, tx: int, offer: SessionDescription) -> bool:
+    """Answer a leg whose peer stays with another codec: each is turned into the other. False where one cannot be."""
+    peer = leg.peer
+    if peer is None or peer is leg or mixing.voice_of(peer.agreement) is None:
+        return False
+    saved = (leg.remote_sdp, leg.local_sdp, leg.agreement)
+    names = tuple(name for name in leg.codecs if name in COMPANIONS or name in mixing.decodable())
+    try:
+        leg.remote_sdp = offer
+        answer = negotiation.write_answer(leg, names)
+    except (SdpError, CodecMismatch):
+        leg.remote_sdp, leg.local_sdp, leg.agreement = saved
+        return False
+    if session.node.send(Respond(tx=tx, status=200, body=answer)):
+        hold.follow(session, leg)
+    else:
+        leg.remote_sdp, leg.local_sdp, leg.agreement = saved
+    session.connect(leg)
+    return True
 
 
 def _live_peer(leg: Leg) -> Leg | None:

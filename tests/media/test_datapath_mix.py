@@ -123,6 +123,7 @@ def test_shared_players_are_at_the_same_place(bench: Bench, phones: Phones, tmp_
     player = Player(id=3, path=str(path), payload_type=0, plays=None, shared=True)
     bench.path.put(1, 1, PortState(remote_rtp=one.address, player=player))
     first = [one.hear().payload[0] for _ in range(6)]
+    assert first == [(first[0] + step) % 200 for step in range(6)]
     bench.path.put(2, 1, PortState(remote_rtp=two.address, player=player))
     joined = two.hear().payload[0]
     one.drain()

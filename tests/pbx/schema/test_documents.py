@@ -182,7 +182,7 @@ def test_rows_go_over_the_wire() -> None:
             "[pcmu, G722]",
             "[pcmu, mp3]",
             "f.yaml:10: tenants[0].extensions[0].devices[0].codecs[1]: 'mp3' is not a codec "
-            "(allowed: opus | g722 | pcma | pcmu | telephone-event | cn | g729 | gsm | ilbc)",
+            "(allowed: opus | g722 | pcma | pcmu | l16 | telephone-event | cn | g729 | gsm | ilbc)",
         ),
         (
             "[pcmu, G722]",

@@ -1,0 +1,86 @@
+"""Member: one port in the mix path: what it says comes out of its playout, what it hears goes into its speaker."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from media.codecs import CODECS
+from media.mix.playout import Playout, Understood
+from media.mix.speaker import Speaker, speaking_rate
+from media.mix_state import Mix, Voice
+from media.port_state import PortState
+
+NARROW_HZ: Final = 8000
+_NOISE: Final = "cn"
+
+
+class Member:
+    """A port whose frames the mix path takes, in a room or only listened to by detectors."""
+
+    def __init__(self, port_id: int, revision: int, state: PortState) -> None:
+        assert state.voice is not None
+        self.port_id = port_id
+        self.revision = revision
+        self.voice: Voice = state.voice
+        self.mix: Mix | None = state.mix
+        self.detect = state.detect
+        self.talking = False
+        self.heard_ticks = 0
+        self.room_hz = _room_hz(state)
+        self.hear_hz = hearing_rate(self.voice, self.room_hz)
+        self.playout = Playout(clock_rate=_clock(self.voice), rate_hz=self.hear_hz, types=understood(self))
+        self.speaker = self._make_speaker()
+
+    def follow(self, revision: int, state: PortState) -> None:
+        """Take a new state; what has not changed goes on as it is."""
+        assert state.voice is not None
+        before = (self.voice, self.room_hz)
+        self.revision, self.mix, self.detect = revision, state.mix, state.detect
+        self.room_hz = _room_hz(state)
+        if (state.voice, self.room_hz) == before:
+            return
+        spoken, self.voice = self.voice, state.voice
+        self.hear_hz = hearing_rate(self.voice, self.room_hz)
+        self.playout.retune(_clock(self.voice), self.hear_hz, understood(self))
+        if (self.voice.speak, self.voice.ptime_ms, self.room_hz) != (spoken.speak, spoken.ptime_ms, before[1]):
+            self.speaker = self._make_speaker()
+
+    def _make_speaker(self) -> Speaker:
+        speak = self.voice.speak
+        return Speaker(speak, self.voice.ptime_ms, speaking_rate(speak.codec, self.room_hz))
+
+
+def hearing_rate(voice: Voice, room_hz: int) -> int:
+    """The sample rate that a far end's codec is decoded at: the room's where it can, else its own."""
+    for one in voice.hear:
+        codec = CODECS.get(one.codec)
+        if codec is not None:
+            return room_hz if room_hz in codec.rates_hz else codec.rates_hz[0]
+    return NARROW_HZ
+
+
+def understood(member: Member) -> dict[int, Understood]:
+    """What each payload type of the member means; codecs of another sample rate than the first are not understood."""
+    types: dict[int, Understood] = {}
+    clock = _clock(member.voice)
+    for one in member.voice.hear:
+        codec = CODECS.get(one.codec)
+        if one.codec == _NOISE:
+            types[one.payload_type] = Understood(noise=True)
+        elif codec is not None and codec.clock_rate == clock and member.hear_hz in codec.rates_hz:
+            types[one.payload_type] = Understood(
+                codec=codec, decoder=codec.decoder(member.hear_hz), units_per_ms=clock // 1000
+            )
+    return types
+
+
+def _clock(voice: Voice) -> int:
+    for one in voice.hear:
+        codec = CODECS.get(one.codec)
+        if codec is not None:
+            return codec.clock_rate
+    return NARROW_HZ
+
+
+def _room_hz(state: PortState) -> int:
+    return state.mix.rate_hz if state.mix is not None else NARROW_HZ

@@ -1,0 +1,145 @@
+"""Mixer: all members of a worker's mix path, tick by tick; no clock inside: the owner says what time it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from media.event import PortEvent, RoomSoundFailed, Talking
+from media.mix.group import Group, Spoken
+from media.mix.member import Member
+from media.mix.sound_run import SoundRun
+from media.mix_state import RoomSound
+from media.port_state import PortState
+
+Arrival = tuple[int, int, int, int, int, int, bool, bytes]
+
+TICK_NS = 20_000_000
+
+
+class Mixer:
+    """Desired state in, frames out. Ports are members by their state; rooms exist while they have members."""
+
+    def __init__(self) -> None:
+        self._members: dict[int, Member] = {}
+        self._groups: dict[int, Group] = {}
+        self._sounds: dict[int, list[SoundRun]] = {}
+        self._events: list[PortEvent] = []
+        self._changed = False
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __contains__(self, port_id: object) -> bool:
+        return port_id in self._members
+
+    def member(self, port_id: int) -> Member | None:
+        """The member that a port is, for its counts."""
+        return self._members.get(port_id)
+
+    def put(self, port_id: int, revision: int, state: PortState) -> list[Spoken]:
+        """Follow a port's state. What waits of one that leaves for the relay is given, to be sent at once.
+
+        Raises KeyError (unknown codec), ValueError.
+        """
+        member = self._members.get(port_id)
+        if not state.wants_frames:
+            if member is None:
+                return []
+            rest = self._rest(member) if state.relay_to is not None else []
+            self.drop(port_id)
+            return rest
+        if member is None:
+            self._members[port_id] = Member(port_id, revision, state)
+        else:
+            member.follow(revision, state)
+        self._changed = True
+        return []
+
+    def drop(self, port_id: int) -> None:
+        """A port is gone."""
+        member = self._members.pop(port_id, None)
+        if member is None:
+            return
+        self._changed = True
+        room = member.mix.room if member.mix is not None else None
+        if room is not None and not any(one.mix is not None and one.mix.room == room for one in self._members.values()):
+            self._sounds.pop(room, None)
+
+    def play(self, room: int, sounds: Iterable[RoomSound]) -> None:
+        """What a room shall hear beside its members; a sound that is playing already goes on."""
+        running = {run.sound.id: run for run in self._sounds.get(room, ())}
+        runs: list[SoundRun] = []
+        for sound in sounds:
+            try:
+                runs.append(running.get(sound.id) or SoundRun(sound))
+            except (OSError, ValueError) as error:
+                self._events.append(
+                    RoomSoundFailed(port_id=0, revision=0, room=room, sound_id=sound.id, why=str(error))
+                )
+        self._sounds[room] = runs
+
+    def _rest(self, leaving: Member) -> list[Spoken]:
+        """What a member of a pair said and nobody has heard yet, when the pair goes back to the relay."""
+        if leaving.mix is None:
+            return []
+        room = leaving.mix.room
+        others = [
+            one for one in self._members.values() if one is not leaving and one.mix is not None and one.mix.room == room
+        ]
+        if len(others) != 1:
+            return []
+        other = others[0]
+        codecs = {one.payload_type: one.codec for one in leaving.voice.hear}
+        return [
+            (other.port_id, payload, other.speaker.units, other.speaker.payload_type)
+            for payload_type, payload in leaving.playout.flush()
+            if codecs.get(payload_type) == other.voice.speak.codec
+        ]
+
+    def tick(self, tick_ns: int, arrivals: Iterable[Arrival]) -> list[Spoken]:
+        """One step of 20 ms at monotonic time `tick_ns`: take what has arrived, give what is to be sent."""
+        members = self._members
+        for port_id, arrival_ns, ssrc, sequence, timestamp, payload_type, _, payload in arrivals:
+            member = members.get(port_id)
+            if member is not None:
+                early_ms = (tick_ns - arrival_ns) / 1e6
+                member.playout.packet(early_ms, ssrc, sequence, timestamp, payload_type, payload)
+        if self._changed:
+            self._arrange()
+        spoken: list[Spoken] = []
+        for group in self._groups.values():
+            group.pull()
+            spoken += group.speak(self._sounds)
+            self._tell_talkers(group)
+        self._end_sounds()
+        return spoken
+
+    def events(self) -> list[PortEvent]:
+        """Take what there is to tell."""
+        taken, self._events = self._events, []
+        return taken
+
+    def _arrange(self) -> None:
+        by_rate: dict[int, list[Member]] = {}
+        for member in self._members.values():
+            by_rate.setdefault(member.room_hz, []).append(member)
+        for rate_hz in [rate_hz for rate_hz in self._groups if rate_hz not in by_rate]:
+            del self._groups[rate_hz]
+        for rate_hz, members in by_rate.items():
+            if rate_hz not in self._groups:
+                self._groups[rate_hz] = Group(rate_hz)
+            self._groups[rate_hz].arrange(members)
+        self._changed = False
+
+    def _tell_talkers(self, group: Group) -> None:
+        talking = group.rooms.talking
+        if not len(talking):
+            return
+        for row in group.rooms.changed_talkers():
+            member = group.members[row]
+            self._events.append(Talking(port_id=member.port_id, revision=member.revision, talking=bool(talking[row])))
+
+    def _end_sounds(self) -> None:
+        for room, runs in list(self._sounds.items()):
+            if any(run.over for run in runs):
+                self._sounds[room] = [run for run in runs if not run.over]

@@ -1,0 +1,137 @@
+"""Mix runner: the worker's mix path and taps beside its data path: what is due when, and what a state asks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from media.event import PortEvent, PortStats, TapFailed
+from media.mix_state import BadMixState, RoomSound
+from media.port_state import BadPortState, PortState
+from media.tap_writer import WRITE_WITHIN_S, TapWriter
+
+if TYPE_CHECKING:
+    from media.datapath import Datapath
+    from media.mix.mixer import Mixer
+
+TICK_NS: Final = 20_000_000
+CATCH_UP: Final = 5
+"""Ticks made up at once after a stall; what is older is left out, and counted."""
+_WRITE_NS: Final = int(WRITE_WITHIN_S * 1e9)
+
+
+class MixRunner:
+    """Times are CLOCK_MONOTONIC nanoseconds, always given. The mix path itself is loaded with the first port for it."""
+
+    def __init__(self, datapath: Datapath) -> None:
+        self._datapath = datapath
+        self._mixer: Mixer | None = None
+        self._taps = TapWriter(datapath.tapped, self._tap_failed)
+        self._tick_ns: int | None = None
+        self._write_ns: int | None = None
+        self._events: list[PortEvent] = []
+        self.reanchors = 0
+
+    @property
+    def due_ns(self) -> int | None:
+        """When `run` is to be called next; None where nothing is mixed or recorded."""
+        if self._tick_ns is None:
+            return self._write_ns
+        return self._tick_ns if self._write_ns is None else min(self._tick_ns, self._write_ns)
+
+    def put(self, port_id: int, revision: int, state: PortState, now_ns: int) -> None:
+        """Carry out a port's new state. Raises KeyError, BadPortState."""
+        mixer = self._mixer
+        if mixer is None and state.wants_frames:
+            mixer = self._mixer = _make_mixer()
+        if mixer is not None:
+            try:
+                rest = mixer.put(port_id, revision, state)
+            except (KeyError, ValueError) as error:
+                raise BadPortState(f"port {port_id}: {error} cannot be mixed here") from error
+            if rest:
+                self._datapath.speak(rest)
+            if len(mixer) and self._tick_ns is None:
+                self._datapath.arrivals()
+                self._tick_ns = now_ns + TICK_NS
+        self._datapath.put(port_id, revision, state)
+        if state.tap is not None or len(self._taps):
+            self._taps.put(port_id, state.tap, now_ns)
+            if self._write_ns is None and len(self._taps):
+                self._write_ns = now_ns + _WRITE_NS
+
+    def play(self, room: int, packed: Sequence[Any]) -> None:
+        """What a room hears beside its members: packed RoomSounds. Raises BadPortState."""
+        try:
+            sounds = [RoomSound.unpack(one) for one in packed]
+        except BadMixState as error:
+            raise BadPortState(f"room {room}: {error}") from error
+        if self._mixer is not None:
+            self._mixer.play(room, sounds)
+
+    def closed(self, port_id: int) -> PortStats | None:
+        """A port has been closed; the counts of its mix path, if it had any, in otherwise empty statistics."""
+        self._taps.closed(port_id)
+        if self._mixer is None or port_id not in self._mixer:
+            return None
+        counts = self.counted(port_id, PortStats())
+        self._mixer.drop(port_id)
+        return counts
+
+    def counted(self, port_id: int, stats: PortStats) -> PortStats:
+        """A port's statistics with those of its jitter buffer."""
+        member = None if self._mixer is None else self._mixer.member(port_id)
+        if member is None:
+            return stats
+        counts = member.playout.counts
+        return replace(
+            stats, late=counts.late, concealed_ms=counts.concealed_ms, buffer_ms=round(member.playout.delay_ms)
+        )
+
+    def run(self, now_ns: int) -> None:
+        """Do what is due."""
+        if self._tick_ns is not None and self._tick_ns <= now_ns:
+            self._tick(self._tick_ns, now_ns)
+        if self._write_ns is not None and self._write_ns <= now_ns:
+            self._taps.write()
+            self._write_ns = now_ns + _WRITE_NS if len(self._taps) else None
+
+    def _tick(self, due_ns: int, now_ns: int) -> None:
+        mixer = self._mixer
+        assert mixer is not None
+        if not len(mixer):
+            self._tick_ns = None
+            return
+        arrivals = self._datapath.arrivals()
+        for _ in range(CATCH_UP):
+            self._datapath.speak(mixer.tick(due_ns, arrivals))
+            arrivals = []
+            due_ns += TICK_NS
+            if due_ns > now_ns:
+                break
+        else:
+            self.reanchors += 1
+            due_ns = now_ns + TICK_NS
+        self._tick_ns = due_ns
+
+    def events(self) -> list[PortEvent]:
+        """Take what there is to tell."""
+        taken, self._events = self._events, []
+        if self._mixer is not None:
+            taken += self._mixer.events()
+        return taken
+
+    def close(self) -> None:
+        """End the recordings' files."""
+        self._taps.close()
+
+    def _tap_failed(self, port_id: int, why: str) -> None:
+        self._events.append(TapFailed(port_id=port_id, revision=0, why=why))
+
+
+def _make_mixer() -> Mixer:
+    # numpy and the codecs cost 20 MB and a tenth of a second: a worker that only relays does without them.
+    from media.mix.mixer import Mixer
+
+    return Mixer()
