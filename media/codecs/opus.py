@@ -15,7 +15,7 @@ from media.quality import IMPAIRMENTS
 RATES_HZ: Final = (48000, 24000, 16000, 12000, 8000)
 COMPLEXITY: Final = 5
 """Of 0..10. Above it speech gains little that can be heard, and each frame costs up to half as much again."""
-EXPECTED_LOSS_PERCENT: Final = 10
+EXPECTED_LOSS_PERCENT: Final = 5
 """What in-band FEC is made for: without an expectation libopus repeats nothing."""
 LONGEST_MS: Final = 120
 FRAMES_MS: Final = (10, 20, 40, 60)
@@ -142,8 +142,9 @@ class OpusEncoder:
         self._control(_SET_MAX_BANDWIDTH, bandwidth)
         self._control(_SET_VBR, 0 if parameters.cbr else 1)
         self._control(_SET_COMPLEXITY, complexity)
-        self._control(_SET_INBAND_FEC, int(parameters.use_in_band_fec))
-        self._control(_SET_PACKET_LOSS_PERC, EXPECTED_LOSS_PERCENT if parameters.use_in_band_fec else 0)
+        repeats = parameters.repeats(self._rate_hz)
+        self._control(_SET_INBAND_FEC, int(repeats))
+        self._control(_SET_PACKET_LOSS_PERC, EXPECTED_LOSS_PERCENT if repeats else 0)
         self._control(_SET_DTX, int(parameters.use_dtx))
 
     def _control(self, request: int, value: int) -> None:

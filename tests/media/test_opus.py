@@ -153,7 +153,7 @@ def test_bit_rates_are_as_asked() -> None:
 
     assert 24000 < mean_rate(None) < 42000
     assert mean_rate("maxaveragebitrate=16000") < 17600
-    assert mean_rate("maxplaybackrate=8000") < 13200
+    assert mean_rate("maxplaybackrate=8000") < 17600
     assert mean_rate("maxaveragebitrate=510000") == mean_rate(None)
     assert len({len(packet) for packet in packets(48000, "cbr=1")}) == 1
     narrow = packets(48000, "maxplaybackrate=8000")
@@ -187,15 +187,23 @@ def test_parameters(fmtp: str | None, expected: OpusParameters) -> None:
     ("rate_hz", "fmtp", "bitrate"),
     [
         (48000, None, 40000),
-        (16000, None, 20000),
-        (16000, "useinbandfec=1", 25000),
-        (8000, "useinbandfec=1", 22000),
-        (48000, "maxplaybackrate=11000", 12000),
+        (16000, None, 24000),
+        (16000, "useinbandfec=1", 36000),
+        (8000, "useinbandfec=1", 28000),
+        (48000, "maxplaybackrate=11000", 16000),
         (48000, "maxaveragebitrate=18000", 18000),
+        (16000, "maxaveragebitrate=30000;useinbandfec=1", 24000),
+        (16000, "maxaveragebitrate=40000;useinbandfec=1", 36000),
     ],
 )
 def test_bit_rate_follows_what_is_heard(rate_hz: int, fmtp: str | None, bitrate: int) -> None:
     assert OpusParameters.parse(fmtp).bitrate(rate_hz) == bitrate
+
+
+def test_nothing_is_repeated_where_the_limit_leaves_no_room() -> None:
+    assert OpusParameters.parse("useinbandfec=1;maxaveragebitrate=36000").repeats(16000)
+    assert not OpusParameters.parse("useinbandfec=1;maxaveragebitrate=35000").repeats(16000)
+    assert not OpusParameters.parse("maxaveragebitrate=64000").repeats(16000)
 
 
 VALID = packets(16000, "useinbandfec=1", 60) + packets(48000)
