@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from media.audio_file import read_audio
 from tests.e2e.baresip import Baresip
 from tests.e2e.linphone import Linphone
 from tests.e2e.ports import Ports
@@ -99,7 +101,9 @@ def test_hold_and_resume(book: CallBook, baresips: tuple[Baresip, Baresip]) -> N
     heard = ben.take_recording()
     # A second after each change: what was on its way, and what the phone keeps in its buffer.
     music = heard[round((held_s + 1) * RATE_HZ) : round(resumed_s * RATE_HZ)]
-    assert likeness(music, read_wav(ROOT / "sounds/music/hold.wav")) > HEARD
+    piece = read_audio(ROOT / "sounds/music/hold.flac", RATE_HZ).astype(np.float64)
+    # It goes round, and where it was at the hold is by chance.
+    assert likeness(music, np.concatenate([piece, piece[: len(music)]])) > HEARD
     assert likeness(heard[round((resumed_s + 1) * RATE_HZ) :], ann.played) > HEARD
     row = book.one()
     assert (row["result"], row["reason"], row["hangup_party"]) == ("answered", "normal", "caller")
