@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench.api import measure_api
+from bench.audio_table import measure_audio
 from bench.calls import measure_calls
 from bench.certificates import measure_certificates
 from bench.configuration import measure_configuration
@@ -46,9 +47,10 @@ WORKS: dict[str, Callable[[Plan], list[Figure]]] = {
     "configuration": measure_configuration,
     "api": measure_api,
     "outage": measure_outage,
+    "audio": measure_audio,
 }
-ON_REQUEST = frozenset({"overload", "certificates", "configuration", "api", "outage"})
-"""Works that say how the server bears what it cannot serve; measured when they are named."""
+ON_REQUEST = frozenset({"overload", "certificates", "configuration", "api", "outage", "audio"})
+"""Works that say how the server bears what it cannot serve, and how it sounds; measured when they are named."""
 FULL_LIMIT_S, QUICK_LIMIT_S = 690.0, 110.0
 """Past this, works still to come measure one round each."""
 
