@@ -7,16 +7,26 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from media.audio_file import Float, read_audio
+from pbx.records.client import RecordsClient
+from pbx.records.studio_client import StudioClient
+from pbx.settings import SpeechSettings
 from pbx.speech.engine import SpeechEngine, speech_engine
 from pbx.speech.program import run
 from pbx.speech.rendering import spoken
 from pbx.speech.request import SpeechError, SpeechRequest
+from pbx.speech.template import sentences
+from pbx.speech.voice import Voice
+from tests.e2e.baresip import Baresip
+from tests.e2e.ports import Ports
+from tests.e2e.server import Server
+from tests.e2e.sound import likeness, noise_speech, write_wav
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,3 +87,51 @@ def test_prompts_are_built_by_the_command(tmp_path: Path) -> None:
     wrong = build("--language", "xx")
     assert wrong.returncode == 2
     assert "language 'xx' has no manifest (allowed: en, zh)" in wrong.stderr
+
+
+def test_texts_of_calls_are_spoken_by_the_records_process(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        client = RecordsClient(tmp_path)
+        studio = StudioClient(client, SpeechSettings(), ROOT / "sounds", tmp_path)
+        await client.start()
+        try:
+            texts = sentences("Hello ${name}. Your order is on its way.", {"name": "Ann"})
+            first = await studio.speak(texts, "en", ["pcmu", "opus"])
+            assert [set(files) for files in first] == [{"pcmu", "opus"}] * 2
+            assert all(500 < files["pcmu"].duration_ms < 5000 for files in first)
+            assert await studio.speak(texts, "en", ["pcmu", "opus"]) == first
+            (chinese,) = await studio.speak(["您好。"], "zh-CN", ["pcma"])
+            assert 300 < chinese["pcma"].duration_ms < 3000
+            with pytest.raises(SpeechError, match="espeak-ng"):
+                await studio.speak(["Hello."], "en", ["pcmu"], Voice(name="nobody"))
+            with pytest.raises(SpeechError, match="characters; give at most 1000"):
+                await studio.speak(["a" * 1001], "en", ["pcmu"])
+        finally:
+            await client.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_server_speaks_its_prompts_when_it_is_up(tmp_path: Path, ports: Ports) -> None:
+    """A fresh server has all prompts after a while; a recording takes the place of one, and callers hear it."""
+    played = noise_speech(11, 4.0)
+    (tmp_path / "data/sounds/en").mkdir(parents=True)
+    write_wav(tmp_path / "data/sounds/en/not-in-service.wav", played)
+    (tmp_path / "data/sounds/en/welcome.mp3").write_bytes(b"no sound")
+    environment = {"CORDBOARD_SPEECH_PROMPTS": "true"}
+    with ExitStack() as stack:
+        server = Server(tmp_path, ports, "--demo", environment=environment)
+        stack.callback(server.end)
+        server.start()
+        ann = Baresip(server, ports, tmp_path, "1006", seed=6)
+        stack.callback(ann.close)
+        ann.start()
+        ann.dial("5999")
+        ann.wait_event("CALL_CLOSED")
+        assert likeness(ann.take_recording(), played) > 0.9
+        server.program.wait_for_log("prompts are ready", 300.0)
+        for codec in ("pcmu", "pcma", "g722", "opus"):
+            assert len(list((server.data / "payloads" / codec / "zh").glob("*.raw"))) > 250
+        assert "welcome.mp3: cannot be read as sound" in server.log()
+        server.end()
+        server.check_log()
