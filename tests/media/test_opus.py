@@ -209,7 +209,7 @@ def test_nothing_is_repeated_where_the_limit_leaves_no_room() -> None:
 VALID = packets(16000, "useinbandfec=1", 60) + packets(48000)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     payload=st.binary(max_size=200)
     | st.builds(lambda packet, cut: packet[:cut], st.sampled_from(VALID), st.integers(0, 200))

@@ -44,7 +44,7 @@ def test_delay_is_half_the_round_trip_a_frame_and_the_jitter_buffer() -> None:
 def test_the_codec_counts() -> None:
     lossy = {name: mean_opinion_score(name, 0.03, 5.0, 40.0) for name in ("PCMA", "opus", "G722", "G729", "GSM")}
     assert all(value is not None for value in lossy.values())
-    assert sorted(lossy, key=lambda name: lossy[name] or 0, reverse=True) == ["PCMA", "opus", "G722", "G729", "GSM"]
+    assert sorted(lossy, key=lambda name: lossy[name] or 0, reverse=True) == ["opus", "PCMA", "G722", "G729", "GSM"]
     assert mean_opinion_score("opus", 0.0, 0.0, None) == mean_opinion_score("PCMU", 0.0, 0.0, None)
 
 
