@@ -29,9 +29,9 @@ IMPAIRMENTS: Final[dict[str, Impairment]] = {
     # ITU-T G.113 Appendix I has Ie of GSM-FR; Bpl is that of GSM-EFR, there being none of FR.
     "gsm": Impairment(20.0, 10.0),
     "gsm-efr": Impairment(5.0, 10.0),
-    # There is no value on this scale. Ie is nought as said above. Bpl was measured beside G.711 with its 25.1: PESQ of the
-    # same speech with 1 to 10 % of loss, concealed as here, is up to 0.15 lower by G.722 and 0.1 to 0.25 higher by Opus
-    # (without in-band FEC, which hides most losses).
+    # There is no value on this scale. Ie is nought as said above. Bpl was measured beside G.711 with its 25.1: PESQ of
+    # the same speech with 1 to 10 % of loss, concealed as here, is up to 0.15 lower by G.722 and 0.1 to 0.25 higher by
+    # Opus (without in-band FEC, which hides most losses).
     "g722": Impairment(0.0, 23.0),
     "opus": Impairment(0.0, 28.0),
 }
