@@ -33,6 +33,9 @@ NO_PORTS = LegEnd(reason=Reason.MEDIA_FAILED, party=Party.SYSTEM, status=503, q8
 UNDIALLABLE = LegEnd(reason=Reason.NO_ROUTE, party=Party.SYSTEM, status=404, q850=3)
 NO_PROGRESS = LegEnd(reason=Reason.OFFLINE, party=Party.SYSTEM, q850=20)
 
+# RFC 3261 §21.4.13, §21.4.26, §21.6.4: what the callee says of an offer that does not suit it.
+_NO_CODEC = frozenset({415, 488, 606})
+
 # Of several failures the one that tells the caller most: a busy phone before a silent one before one that is off.
 _RANK: dict[Reason, int] = {
     Reason.BUSY: 0,
@@ -78,6 +81,8 @@ class Dial:
         self._from = from_
         self._legs: list[Leg] = []
         self._failures: list[LegEnd] = []
+        self._plain: dict[str, DialTarget] = {}
+        """By leg, what was offered only what the caller speaks: it may have a codec that we can turn into that."""
         self._answers: dict[tuple[str, str | None], bytes] = {}
         """Answers in reliable provisional responses, by leg and fork: the 2xx of that fork may repeat none."""
 
@@ -131,9 +136,10 @@ class Dial:
 
     # -- out
 
-    def _start(self, target: DialTarget) -> None:
+    def _start(self, target: DialTarget, formats: tuple[Format, ...] | None = None) -> None:
         session, caller = self._session, self._caller
-        formats = self._formats(target.codecs)
+        again = formats is not None
+        formats = self._formats(target.codecs) if formats is None else formats
         if not formats:
             self._failures.append(LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65))
             return
@@ -167,6 +173,8 @@ class Dial:
             return
         session.add_leg(leg)
         self._legs.append(leg)
+        if not again:
+            self._plain[leg.id] = target
 
     def _invite(self, leg: Leg, target: DialTarget, formats: tuple[Format, ...]) -> SendInvite:
         session = self._session
@@ -191,11 +199,16 @@ class Dial:
         formats = negotiation.offered_formats(caller.remote_sdp, allowed)
         if any(form.name.lower() not in COMPANIONS for form in formats):
             return formats
-        # Nothing in common: what each of them speaks is turned into what the other does.
+        return self._mixed_formats(codecs)
+
+    def _mixed_formats(self, codecs: tuple[str, ...]) -> tuple[Format, ...]:
+        """What can be turned into a codec of the caller's; () where none of those can be decoded here."""
         mixed = mixing.decodable()
-        if not negotiation.offers_any(caller, mixed):
+        offer = self._caller.remote_sdp
+        if offer is None or not negotiation.offers_any(self._caller, mixed):
             return ()
-        return negotiation.own_formats(tuple(name for name in codecs if name in mixed))
+        offered = {form.name.lower() for form in negotiation.offered_formats(offer, codecs)}
+        return negotiation.own_formats(tuple(name for name in codecs if name in mixed and name not in offered))
 
     # -- in
 
@@ -203,6 +216,8 @@ class Dial:
         leg, event = signal.leg, signal.event
         if leg.down:
             assert leg.end is not None
+            if self._offer_others(leg):
+                return None
             self._failures.append(leg.end)
             if leg.end.status is not None and leg.end.status >= 600:
                 # RFC 3261 §16.7 step 5: a 6xx speaks for all of the callee's devices.
@@ -212,6 +227,17 @@ class Dial:
         elif isinstance(event, InviteAnswered):
             return self._on_answered(leg, event)
         return None
+
+    def _offer_others(self, leg: Leg) -> bool:
+        """A callee has no codec of the caller's: it is asked once more, with those that can be turned into one."""
+        target = self._plain.pop(leg.id, None)
+        if target is None or leg.end is None or leg.end.status not in _NO_CODEC:
+            return False
+        formats = self._mixed_formats(target.codecs)
+        if not formats:
+            return False
+        self._start(target, formats)
+        return True
 
     def _on_progress(self, leg: Leg, event: InviteProgress) -> None:
         session = self._session

@@ -109,10 +109,10 @@ def narrow(session: Session, leg: Leg) -> None:
         align(session, leg)
 
 
-def align(session: Session, leg: Leg, tries: int = 0) -> None:
+def align(session: Session, leg: Leg, tries: int = 0, *, sure: bool = False) -> None:
     """Make the peer of a leg speak what the leg hears: it is offered anew what both can where it would not.
 
-    `tries` is how often such an offer has met another already.
+    `tries` is how often such an offer has met another already; `sure`: the peer is known to have what the leg hears.
     """
     peer = _live_peer(leg)
     if peer is None or leg.agreement is None or peer.agreement is None:
@@ -123,10 +123,19 @@ def align(session: Session, leg: Leg, tries: int = 0) -> None:
     assert leg.remote_sdp is not None
     agreed = negotiation.agreed_names(leg.agreement)
     formats = negotiation.offered_formats(leg.remote_sdp, tuple(name for name in agreed if name in peer.codecs))
-    if mixing.pair_mix(leg, peer) is not None and all(form.name.lower() in COMPANIONS for form in formats):
+    if not sure and mixing.pair_mix(leg, peer) is not None and not _lists_any(peer, formats):
+        # It has never shown that it has one of them: the mixer turns one into the other.
         session.connect(leg)
         return
     _offer(session, peer, formats, tries)
+
+
+def _lists_any(leg: Leg, formats: tuple[Format, ...]) -> bool:
+    """Whether a far end's last description lists one of these audio codecs."""
+    names = {form.name.lower() for form in formats} - COMPANIONS
+    return leg.remote_sdp is not None and any(
+        form.name.lower() in names for line in leg.remote_sdp.media if line.port for form in line.formats
+    )
 
 
 def _offer(session: Session, leg: Leg, formats: tuple[Format, ...], tries: int) -> None:
@@ -297,7 +306,7 @@ def _answer_after(
         leg.remote_sdp, leg.local_sdp, leg.agreement = saved
         hold.follow(session, peer)
         session.connect(leg)
-        align(session, leg)
+        align(session, leg, sure=True)
         return
     hold.follow(session, peer)
     hold.follow(session, leg)

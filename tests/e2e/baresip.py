@@ -11,7 +11,7 @@ from typing import Any
 from tests.e2e.ports import Ports, is_bound
 from tests.e2e.program import Program, path_of
 from tests.e2e.server import Server
-from tests.e2e.sound import Samples, noise_speech, read_wav, write_wav
+from tests.e2e.sound import Samples, noise_speech, octets_per_second, read_wav, write_wav
 from tests.e2e.wait import TooLate, wait_until
 
 PLAY_S = 60.0
@@ -32,6 +32,8 @@ audio_buffer 40-400
 jitter_buffer_delay 2-20
 module_path /usr/lib/baresip/modules
 module g711.so
+module g722.so
+module opus.so
 module aufile.so
 module aubridge.so
 module sndfile.so
@@ -47,7 +49,10 @@ Event = dict[str, Any]
 
 
 class Baresip:
-    """One baresip process, registered at one extension, that answers every call at once."""
+    """One baresip process, registered at one extension, that answers every call at once.
+
+    `codec` is the only one that it has, in its own words (such as `opus/48000/2`); by default both laws of G.711.
+    """
 
     def __init__(
         self,
@@ -59,6 +64,7 @@ class Baresip:
         seed: int,
         transport: str = "udp",
         ca_file: Path | None = None,
+        codec: str | None = None,
     ) -> None:
         self._transport = transport
         self.extension = extension
@@ -72,6 +78,8 @@ class Baresip:
         where = f"{server.host}:{server.port_of(transport)};transport={transport}"
         security = f"sip_cafile {ca_file}\nsip_verify_server yes" if ca_file is not None else ""
         account = f"<sip:{extension}@{where}>;auth_pass=demo-{extension};regint=60;answermode=auto"
+        # Left to itself it would put the wide ones first.
+        account += f";audio_codecs={codec or 'PCMU,PCMA'}"
         (self._folder / "accounts").write_text(f"{account}\n", encoding="utf-8")
         (self._folder / "contacts").touch()
         config = CONFIG.format(
@@ -151,7 +159,7 @@ class Baresip:
     def recorded_s(self) -> float:
         """Seconds of sound in the recording of the present call."""
         path = self._newest()
-        return 0.0 if path is None else path.stat().st_size / 16_000
+        return 0.0 if path is None else path.stat().st_size / octets_per_second(path)
 
     def _newest(self) -> Path | None:
         return next((path for path in self._folder.glob("dump-*-dec.wav") if path not in self._recordings), None)

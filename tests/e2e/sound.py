@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import soxr  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 RATE_HZ: Final = 8000
@@ -36,10 +37,20 @@ def write_wav(path: Path, samples: Samples) -> None:
 
 
 def read_wav(path: Path) -> Samples:
-    """The samples of mono 16 bit PCM at 8 kHz, within +-1."""
+    """The samples of 16 bit PCM of any rate as mono at 8 kHz, within +-1."""
     with wave.open(str(path), "rb") as file:
-        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, RATE_HZ), path
-        return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.float64) / 32768
+        assert file.getsampwidth() == 2, path
+        channels, rate_hz = file.getnchannels(), file.getframerate()
+        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.float64) / 32768
+    mono = samples.reshape(-1, channels).mean(axis=1)
+    resampled: Samples = mono if rate_hz == RATE_HZ else soxr.resample(mono, rate_hz, RATE_HZ)
+    return resampled
+
+
+def octets_per_second(path: Path) -> int:
+    """Of the samples of a WAV file that may still be written; those of 8 kHz where it has no head yet."""
+    head = path.read_bytes()[:32]
+    return int.from_bytes(head[28:32], "little") if len(head) == 32 else 2 * RATE_HZ
 
 
 def likeness(recording: Samples, played: Samples) -> float:
