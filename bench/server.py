@@ -48,6 +48,8 @@ class Server(Contender):
                 "CORDBOARD_SIP_LISTEN": HOST,
                 "CORDBOARD_SIP_UDP_PORT": str(self.port),
                 "CORDBOARD_HTTP_PORT": "0",
+                # Otherwise a fresh server would speak its prompts in the midst of what is measured.
+                "CORDBOARD_SPEECH_PROMPTS": "false",
                 "CORDBOARD_MEDIA_ADDRESS": self.media_host,
                 "CORDBOARD_MEDIA_PUBLIC_ADDRESS": self.media_host,
                 "CORDBOARD_MEDIA_PORT_MIN": str(RTP_PORTS[0]),
