@@ -8,7 +8,6 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from admin_api.body import MOST_BYTES
-from admin_api.configuration import ROUTES
 from admin_api.docs_page import show_docs
 from admin_api.endpoint import BASE
 from admin_api.endpoints import ENDPOINTS
@@ -39,10 +38,7 @@ def open_app(running: Running, state: ApiState) -> web.Application:
 
 def control_app(running: Running, state: ApiState) -> web.Application:
     """Everything, for the control socket: who may connect to it is the platform."""
-    app = _app(running, state, local_people)
-    for method, path, handler in ROUTES:
-        app.router.add_route(method, path, handler)
-    return app
+    return _app(running, state, local_people)
 
 
 def _app(running: Running, state: ApiState, who: Middleware) -> web.Application:

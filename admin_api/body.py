@@ -18,6 +18,13 @@ PATCH_TYPES: Final = ("application/merge-patch+json", "application/json")
 
 async def read_json(request: web.Request, types: tuple[str, ...] = JSON_TYPES) -> tuple[Any, bytes]:
     """The document and its bytes. Raises Problem: 400 no JSON, 413 too large, 415 another content type."""
+    check_type(request, types)
+    raw = await request.read()
+    return parse_json(raw), raw
+
+
+def check_type(request: web.Request, types: tuple[str, ...]) -> None:
+    """Whether the body may be of this kind. Raises Problem (415)."""
     if request.content_type not in types:
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -27,8 +34,6 @@ async def read_json(request: web.Request, types: tuple[str, ...] = JSON_TYPES) -
     encoding = request.headers.get("Content-Encoding", "identity").lower()
     if encoding != "identity":
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a body with a content encoding is not served here")
-    raw = await request.read()
-    return parse_json(raw), raw
 
 
 def parse_json(raw: bytes) -> Any:

@@ -1,64 +1,69 @@
-"""Configuration: documents in and out, the history, for the command line by way of the control socket."""
+"""Configuration: documents in and out, and the history, for the command line and for programs of the platform."""
 
 from __future__ import annotations
 
 import pwd
-from collections.abc import Awaitable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from aiohttp import web
 
+from admin_api.body import JSON_TYPES, check_type
 from admin_api.peer import uid_of
-from admin_api.problem import CONTENT_TYPE, Handler, Problem
-from admin_api.running import RUNNING
+from admin_api.problem import CONTENT_TYPE, Problem
+from admin_api.query import Param
+from admin_api.running import CHANGE_S, RUNNING, asked
+from admin_api.serving import author_of, query_of
 from pbx.config_object import Outcome
-from pbx.records.client import RecordsError
-from pbx.records.configuration_client import QueryError
+from pbx.records.configuration_client import Told
 
-T = TypeVar("T")
 MAX_BODY: Final = 80 << 20
 """Bytes of documents in one request: a file has 64 MB at the most, and JSON makes it longer."""
-MOST_VERSIONS: Final = 500
+DOCUMENTS_S: Final = 300.0
+"""How long documents may take; who gives up waiting does not stop them."""
+PRUNE: Final = Param(name="prune", about="delete what the documents do not name", kind="boolean", default=False)
+TENANT: Final = Param(name="tenant", about="what belongs to this tenant alone")
+VERSION: Final = Param(name="version", about="the version to go back to", kind="integer", high=1 << 31, required=True)
 
 
 async def apply_documents(request: web.Request) -> web.Response:
-    """POST /configuration/apply: everything that the documents name becomes what they say, or nothing changes.
-
-    `prune=true` deletes what they do not name, `dry_run=true` changes nothing and says what would change.
-    """
-    return await _apply(request, dry_run=_switch(request, "dry_run"))
+    """POST: everything that the documents name becomes what they say, or nothing changes."""
+    return await _apply(request, dry_run=query_of(request)["dry_run"])
 
 
 async def compare_documents(request: web.Request) -> web.Response:
-    """POST /configuration/diff: what `apply` would change."""
+    """POST: what `apply` would change."""
     return await _apply(request, dry_run=True)
 
 
+async def check_documents(request: web.Request) -> web.Response:
+    """POST: what is wrong with documents, whatever is configured here."""
+    body = await _body(request)
+    return _told(await asked(request.app[RUNNING].configuration_store.check(body), DOCUMENTS_S))
+
+
 async def _apply(request: web.Request, *, dry_run: bool) -> web.Response:
-    store, prune = request.app[RUNNING].configuration_store, _switch(request, "prune")
-    told = await _answer(store.apply(await _body(request), by=author(request), prune=prune, dry_run=dry_run))
+    store, prune, body = request.app[RUNNING].configuration_store, query_of(request)["prune"], await _body(request)
+    return _told(await asked(store.apply(body, by=author(request), prune=prune, dry_run=dry_run), DOCUMENTS_S))
+
+
+def _told(told: Told) -> web.Response:
     if told.refused:
         return web.Response(body=told.answer, status=HTTPStatus.UNPROCESSABLE_ENTITY, content_type=CONTENT_TYPE)
     return web.Response(body=told.answer, content_type="application/json")
 
 
 async def export_documents(request: web.Request) -> web.Response:
-    """GET /configuration/export: everything, or what belongs to one `tenant`, as a YAML document."""
-    try:
-        text = await _answer(request.app[RUNNING].configuration_store.export(request.query.get("tenant")))
-    except QueryError as error:
-        raise Problem(HTTPStatus.NOT_FOUND, str(error)) from error
+    """GET: everything, or what belongs to one `tenant`, as a YAML document."""
+    store, tenant = request.app[RUNNING].configuration_store, query_of(request)["tenant"]
+    text = await asked(store.export(tenant), CHANGE_S, refused=HTTPStatus.NOT_FOUND)
     return web.Response(body=text, content_type="application/yaml", charset="utf-8")
 
 
 async def list_history(request: web.Request) -> web.Response:
-    """GET /configuration/versions: the newest first."""
-    text = request.query.get("limit", "50")
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_VERSIONS):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"limit: {text[:20]!r} is not within 1-{MOST_VERSIONS}")
-    versions = await _answer(request.app[RUNNING].configuration_store.versions(int(text)))
+    """GET: the versions, the newest first."""
+    versions = await asked(request.app[RUNNING].configuration_store.versions(query_of(request)["limit"]))
     rows = [
         {
             "version": one.number,
@@ -73,64 +78,37 @@ async def list_history(request: web.Request) -> web.Response:
 
 
 async def restore_history(request: web.Request) -> web.Response:
-    """POST /configuration/restore?version=N: a new version that says what version N said."""
-    text, store = request.query.get("version", ""), request.app[RUNNING].configuration_store
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"version: {text[:20]!r} is not the number of a version")
-    dry_run = _switch(request, "dry_run")
-    try:
-        outcome = await _answer(store.restore(int(text), by=author(request), dry_run=dry_run))
-    except QueryError as error:
-        raise Problem(HTTPStatus.CONFLICT, str(error)) from error
+    """POST: a new version that says what version N said."""
+    store, query = request.app[RUNNING].configuration_store, query_of(request)
+    number, dry_run = query["version"], query["dry_run"]
+    restored = store.restore(number, by=author(request), dry_run=dry_run)
+    outcome = await asked(restored, CHANGE_S, refused=HTTPStatus.CONFLICT)
     if outcome.faults:
         faults = "; ".join(map(str, outcome.faults[:5]))
-        raise Problem(HTTPStatus.CONFLICT, f"version {text} does not fit this release: {faults}")
+        raise Problem(HTTPStatus.CONFLICT, f"version {number} does not fit this release: {faults}")
     return web.json_response(_counts(outcome) | {"dry_run": dry_run})
 
 
-ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
-    ("POST", "/api/v1/configuration/apply", apply_documents),
-    ("POST", "/api/v1/configuration/diff", compare_documents),
-    ("GET", "/api/v1/configuration/export", export_documents),
-    ("GET", "/api/v1/configuration/versions", list_history),
-    ("POST", "/api/v1/configuration/restore", restore_history),
-)
-"""For the control socket alone: who gets there has the platform's rights."""
-
-
 def author(request: web.Request) -> str:
-    """Who is at the other end of the control socket, for the history."""
+    """Who is written down: by name who came over the control socket, else the token."""
     uid = uid_of(request)
     if uid is None:
-        return "control socket"
+        return author_of(request)
     try:
         return f"{pwd.getpwuid(uid).pw_name} (command line)"
     except KeyError:
         return f"user {uid} (command line)"
 
 
-async def _answer(question: Awaitable[T]) -> T:
-    try:
-        return await question
-    except RecordsError as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
-
-
 async def _body(request: web.Request) -> bytes:
-    """The body, unread. Raises Problem (413)."""
+    """The body, unread. Raises Problem (413, 415)."""
+    check_type(request, JSON_TYPES)
     found = bytearray()
     async for part in request.content.iter_any():
         found += part
         if len(found) > MAX_BODY:
             raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the documents are over {MAX_BODY} bytes; split them")
     return bytes(found)
-
-
-def _switch(request: web.Request, name: str) -> bool:
-    text = request.query.get(name, "false")
-    if text not in ("true", "false"):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{name}: {text[:20]!r} is neither true nor false")
-    return text == "true"
 
 
 def _counts(outcome: Outcome) -> dict[str, Any]:

@@ -15,10 +15,11 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What an endpoint may answer: in words, with the schema of its body (None: no body)."""
+    """What an endpoint may answer: in words, with the schema of its body (None: no body) and its content type."""
 
     about: str
     schema: Schema | None = None
+    type: str = "application/json"
     headers: tuple[str, ...] = ()
     example: Any = None
 

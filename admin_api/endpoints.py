@@ -10,6 +10,7 @@ from admin_api import devices, tokens
 from admin_api.body import JSON_TYPES, PATCH_TYPES
 from admin_api.calls import hang_up_call, list_calls, show_call, trace_call
 from admin_api.collection import Collection
+from admin_api.documents import document_endpoints
 from admin_api.endpoint import Content, Endpoint, Reply
 from admin_api.history import (
     CALL_CURSOR,
@@ -336,4 +337,5 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *_of_calls("", "", (OF_TENANT,)),
     *_of_calls("/tenants/{tenant}", "_of_tenant", ()),
     *_of_platform(),
+    *document_endpoints(),
 )

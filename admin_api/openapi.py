@@ -101,7 +101,7 @@ def _parameters(endpoint: Endpoint) -> list[Schema]:
         for name in re.findall(r"{(\w+)}", endpoint.path)
     ]
     found += [
-        {"name": one.name, "in": "query", "required": False, "description": one.about, "schema": one.schema()}
+        {"name": one.name, "in": "query", "required": one.required, "description": one.about, "schema": one.schema()}
         for one in endpoint.query
     ]
     return found + ([_IF_MATCH] if endpoint.if_match else []) + ([_IDEMPOTENCY] if endpoint.idempotency else [])
@@ -129,7 +129,7 @@ def _responses(endpoint: Endpoint) -> Schema:
 def _response(reply: Reply) -> Schema:
     found: dict[str, Any] = {"description": reply.about}
     if reply.schema is not None:
-        found["content"] = {"application/json": {"schema": reply.schema}}
+        found["content"] = {reply.type: {"schema": reply.schema}}
     if reply.headers:
         found["headers"] = {name: _HEADERS[name] for name in reply.headers}
     return found

@@ -38,6 +38,7 @@ class Param:
     pattern: str | None = None
     longest: int = MOST_TEXT
     compare: str = "is"
+    required: bool = False
 
     def read(self, text: str) -> Any:
         """The value of a text. Raises Problem (422)."""
@@ -138,6 +139,14 @@ def read_query(request: web.Request, params: Sequence[Param]) -> Mapping[str, An
             )
         if len(request.query.getall(name)) > 1:
             raise Problem(HTTPStatus.BAD_REQUEST, f"parameter {name} is given twice")
+    for name, param in known.items():
+        if param.required and name not in request.query:
+            message = "is required"
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"{name}: {message} (allowed: {param.words})",
+                errors=[FieldError(field=name, message=message, allowed=param.words)],
+            )
     values = {param.name: param.default for param in params}
     values |= {name: known[name].read(text) for name, text in request.query.items()}
     return values

@@ -76,15 +76,20 @@ class Running:
             return None
 
 
-async def asked(question: Awaitable[T], timeout_s: float = RECORDS_S) -> T:
-    """The answer of the records process. Raises Problem (503) where there is none in time, or it is an excuse."""
+async def asked(
+    question: Awaitable[T], timeout_s: float = RECORDS_S, *, refused: HTTPStatus = HTTPStatus.BAD_REQUEST
+) -> T:
+    """The answer of the records process.
+
+    Raises Problem: 503 where there is none in time, or it is an excuse; `refused` for a question that has no answer.
+    """
     try:
         async with asyncio.timeout(timeout_s):
             return await question
     except TimeoutError:
         raise no_records() from None
     except QueryError as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, str(error)) from None
+        raise Problem(refused, str(error)) from None
     except RecordsError as error:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "5"}) from None
 

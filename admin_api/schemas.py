@@ -122,6 +122,29 @@ _NAMED: Final[dict[str, Schema]] = {
     "Version": record(
         "A version of the configuration.", version=WHOLE, at=TEXT, by=TEXT, summary=TEXT, restorable=SWITCH
     ),
+    "Checked": record("Documents that are right.", errors={"type": "array", "items": ref("FieldError")}),
+    "Applied": record(
+        "What documents changed, or would; `left_out` changes were too many to be told one by one.",
+        version=WHOLE,
+        added=WHOLE,
+        changed=WHOLE,
+        deleted=WHOLE,
+        changes={"type": "array", "items": OBJECT},
+        left_out=WHOLE,
+        warnings={"type": "array", "items": TEXT},
+        dry_run=SWITCH,
+        errors={"type": "array", "items": ref("FieldError")},
+    ),
+    "History": record("Versions, the newest first.", versions={"type": "array", "items": ref("Version")}),
+    "Restored": record(
+        "How much a step back changed, or would.",
+        version=WHOLE,
+        added=WHOLE,
+        changed=WHOLE,
+        deleted=WHOLE,
+        warnings={"type": "array", "items": TEXT},
+        dry_run=SWITCH,
+    ),
     "Call": record(
         "A call, live or over.",
         id=TEXT,

@@ -181,6 +181,11 @@ class ConfigurationClient:
 
         return await self._to_the_end(made)
 
+    async def check(self, body: bytes) -> Told:
+        """What is wrong with documents, `body` as for `apply`, whatever is configured here."""
+        refused, answer = await self._records.configuration("check", body)
+        return Told(refused=refused, answer=answer)
+
     async def apply_files(self, paths: Sequence[str], *, by: str) -> Applied:
         """Apply those files that were not applied before with the content that they have."""
         async with self._turn:

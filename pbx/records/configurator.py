@@ -20,7 +20,7 @@ from pbx.config_object import (
     Upsert,
     Version,
 )
-from pbx.records.plan import Author, Plan, contradictions, obstacles, plan_of, result_of
+from pbx.records.plan import Author, Plan, contradictions, obstacles, plan_of, result_of, revoke_with_tenants
 from pbx.records.state import State, read_state
 from pbx.schema.compile import compile_object
 from pbx.schema.difference import difference
@@ -96,6 +96,7 @@ class Configurator:
         self, store: ConfigurationStore, state: State, plan: Plan, author: Author, dry_run: bool
     ) -> tuple[Outcome, State]:
         """The outcome, and the state that follows when all of it is committed."""
+        revoke_with_tenants(state, plan)
         whole = result_of(state, plan)
         faults = obstacles(state, plan) or contradictions(whole, plan)
         if faults:
@@ -232,6 +233,9 @@ def _outcome(
     deleted = list(deletes)
     changes = [ObjectChange(action="deleted", object=key) for key in deleted[:MOST_CHANGES]]
     warnings = []
+    revoked = sum(key.kind == "token" for key in deleted)
+    if revoked and any(key.kind == "tenant" for key in deleted):
+        warnings.append(f"{revoked} token(s) go with their tenant: they open nothing from now on")
     for key in changed:
         known = state.rows.get(key)
         if key.kind == "tenant" and known is not None and known.body["domain"] != bodies[key]["domain"]:

@@ -17,11 +17,11 @@ from sqlalchemy import Engine
 
 from pbx.config_object import Deletion, Filter, ObjectKey, Upsert, outcome_row, record_of, row_of
 from pbx.records.configurator import Configurator
-from pbx.records.documents import apply_files, apply_texts
+from pbx.records.documents import apply_files, apply_texts, check_texts
 from pbx.records.listing import KeyPage, ListingError, Query, page_of
 from pbx.records.plan import Author, plan_of
 from pbx.records.state import State
-from pbx.records.told import read_documents, tell, tell_refusal
+from pbx.records.told import read_documents, tell, tell_check, tell_refusal
 from pbx.schema.export import export
 from pbx.schema.kind import owner_of
 from pbx.schema.references import users_of
@@ -121,6 +121,15 @@ def _apply(configurator: Configurator, body: bytes, author: Row, prune: bool, dr
     return [applied.outcome.version, bool(applied.errors), tell(applied, dry_run=dry_run)]
 
 
+def _check(configurator: Configurator, body: bytes) -> list[Any]:
+    try:
+        texts = read_documents(body)
+    except ValueError as error:
+        return [True, tell_refusal(str(error))]
+    errors = check_texts(texts)
+    return [bool(errors), tell_check(errors)]
+
+
 def _apply_files(configurator: Configurator, paths: Sequence[str], author: Row) -> list[Any]:
     applied = apply_files(configurator, [Path(one) for one in paths], record_of(Author, author))
     errors = [[one.file, one.line, one.field, one.message, one.allowed] for one in applied.errors]
@@ -162,6 +171,7 @@ _REQUESTS: Final[dict[str, Callable[..., Any]]] = {
     "apply": _apply,
     "apply_files": _apply_files,
     "change": _change,
+    "check": _check,
     "compiled": _compiled,
     "restore": _restore,
     "versions": _versions,

@@ -11,8 +11,8 @@ from pbx.config_object import Applied, Outcome
 from pbx.records.configurator import Configurator
 from pbx.records.plan import Author, Plan
 from pbx.schema.kind import KINDS
-from pbx.schema.loading import Text, in_order, located, parse_texts
-from pbx.schema.tree import TreeError, read_text
+from pbx.schema.loading import Text, in_order, located, parse_texts, validate
+from pbx.schema.tree import Node, TreeError, parse_tree, read_text
 
 
 def apply_texts(
@@ -39,6 +39,18 @@ def apply_texts(
     if outcome.faults:
         errors = in_order([located(fault, parsed.places) for fault in outcome.faults])
     return Applied(outcome=outcome, errors=tuple(errors))
+
+
+def check_texts(texts: Sequence[Text]) -> list[ConfigError]:
+    """Everything that is wrong with documents taken as a whole, as `cordboard check` says it."""
+    trees: list[Node] = []
+    errors: list[ConfigError] = []
+    for text in texts:
+        try:
+            trees.append(parse_tree(text.content, text.name))
+        except TreeError as error:
+            errors.append(error.error)
+    return errors or validate(trees)[1]
 
 
 def apply_files(configurator: Configurator, paths: Sequence[Path], author: Author) -> Applied:

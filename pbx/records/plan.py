@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pbx.config_object import MOST_USERS, Deletion, Fault, ObjectKey, Upsert
 from pbx.records.state import State
-from pbx.schema.kind import KINDS, key_of, tenant_key
+from pbx.schema.kind import KINDS, key_of, owner_of, tenant_key
 from pbx.schema.parsing import faults_of, parse_body
 from pbx.schema.references import check, dangling, users_of
 from pbx.schema.seal import keep, seal
@@ -50,6 +50,17 @@ def plan_of(upserts: Sequence[Upsert], deletes: Sequence[Deletion]) -> Plan:
     for wish in upserts:
         _add(plan, wish)
     return plan
+
+
+def revoke_with_tenants(state: State, plan: Plan) -> None:
+    """Tokens of tenants that are to be deleted go with them: they would open nothing any more.
+
+    Everything else that a tenant has keeps it from being deleted: a token is a key to that, and nothing by itself.
+    """
+    doomed = {key.key for key in plan.deletes if key.kind == "tenant"}
+    if doomed:
+        tokens = [key for key in state.rows if key.kind == "token"]
+        plan.deletes |= {key: None for key in tokens if owner_of(key, state.objects[key]) in doomed}
 
 
 def _add(plan: Plan, wish: Upsert) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+from pbx.config_error import ConfigError
 from pbx.config_object import Applied, Outcome
 from pbx.schema.loading import Text
 
@@ -36,20 +38,35 @@ def read_documents(body: bytes) -> list[Text]:
 
 
 def tell(applied: Applied, *, dry_run: bool) -> bytes:
-    """The answer."""
-    errors = [
-        {"file": one.file, "line": one.line, "field": one.field, "message": one.message, "allowed": one.allowed}
-        for one in applied.errors
-    ]
-    told = view(applied.outcome) | {"dry_run": dry_run, "errors": errors}
-    if errors:
-        told["detail"] = f"{len(errors)} error(s) in the configuration; nothing was changed"
+    """The answer; with errors it is a problem document (RFC 9457)."""
+    told = view(applied.outcome) | {"dry_run": dry_run, "errors": _errors(applied.errors)}
+    if applied.errors:
+        told |= _problem(f"{len(applied.errors)} error(s) in the configuration; nothing was changed")
     return json.dumps(told).encode()
+
+
+def tell_check(errors: Sequence[ConfigError]) -> bytes:
+    """The answer to documents that were to be looked at alone."""
+    told: Json = {"errors": _errors(errors)}
+    if errors:
+        told |= _problem(f"{len(errors)} error(s) in the configuration")
+    return json.dumps(told).encode()
+
+
+def _errors(errors: Sequence[ConfigError]) -> list[Json]:
+    return [
+        {"file": one.file, "line": one.line, "field": one.field, "message": one.message, "allowed": one.allowed}
+        for one in errors
+    ]
+
+
+def _problem(detail: str) -> Json:
+    return {"type": "about:blank", "title": "Unprocessable Entity", "status": 422, "detail": detail}
 
 
 def tell_refusal(detail: str) -> bytes:
     """The answer to what cannot be read at all."""
-    return json.dumps({"detail": detail, "errors": []}).encode()
+    return json.dumps(_problem(detail) | {"errors": []}).encode()
 
 
 def view(outcome: Outcome) -> Json:

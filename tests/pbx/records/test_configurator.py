@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from pbx.compiled import Row
-from pbx.config_object import Applied, Deletion, Outcome, Upsert
+from pbx.config_object import Applied, Deletion, ObjectKey, Outcome, Upsert
 from pbx.draft import Draft
 from pbx.records.configurator import KEPT_MS, Configurator
 from pbx.records.documents import apply_texts
@@ -178,6 +178,28 @@ def test_tokens_stay_out_of_documents_and_of_history(bench: Bench) -> None:
     _change(bench, [], [Deletion(kind="token", key="abc")])
     _restore(bench, 2)
     assert bench.follow(10).tokens == {}
+
+
+def test_tokens_go_with_their_tenant(bench: Bench) -> None:
+    bench.apply(TENANT.replace("}", ', extensions: [{number: "1001"}]}'))
+    _change(bench, [Upsert(kind="token", body={"id": "own", "sha256": "0" * 64, "tenant": "acme"}),
+                    Upsert(kind="token", body={"id": "all", "sha256": "1" * 64})])  # fmt: skip
+    doomed = [Deletion(kind="tenant", key="acme")]
+    refused = _outcome(bench, doomed)
+    assert [(fault.code, fault.users) for fault in refused.faults] == [
+        ("in_use", (ObjectKey("extension", "acme", "1001"),))
+    ]
+    assert set(bench.follow(10).tokens) == {"own", "all"}
+    _change(bench, [], [Deletion(kind="extension", tenant="acme", key="1001")])
+    gone = _outcome(bench, doomed)
+    assert (gone.deleted, gone.warnings) == (2, ("1 token(s) go with their tenant: they open nothing from now on",))
+    assert set(bench.follow(10).tokens) == {"all"}
+    _restore(bench, gone.version - 1)
+    assert set(bench.follow(10).tokens) == {"all"}, "what was revoked stays so"
+
+
+def _outcome(made: Bench, deletes: list[Deletion]) -> Outcome:
+    return made.configurator.change(plan_of([], deletes), made.author())
 
 
 def test_deleted_rows_stay_a_month(bench: Bench) -> None:
