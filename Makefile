@@ -1,7 +1,7 @@
 PYTHON ?= $(shell scripts/python)
 VENV := .venv
 BIN := $(VENV)/bin
-BUILT := setup.py pyproject.toml $(wildcard media/*.pyx media/*.pxd)
+BUILT := setup.py pyproject.toml $(wildcard media/*.pyx media/*.pxd media/codecs/*.pxd) media/codecs/g722.py
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: help install serve test check format bench soak clean
@@ -60,4 +60,4 @@ soak: $(VENV)/.test
 	$(BIN)/python -m bench.soak_fuzz
 
 clean:
-	rm -rf $(VENV) build *.egg-info media/*.so media/*.c
+	rm -rf $(VENV) build *.egg-info media/*.so media/*.c media/codecs/*.so media/codecs/*.c
