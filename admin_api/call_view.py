@@ -79,7 +79,8 @@ def ended_detail(call: str, events: Sequence[Envelope]) -> Json:
         fold.apply(envelope)
         if isinstance(envelope.event, LegMedia):
             reports[envelope.event.leg] = envelope.event
-    shown = ended_call(fold.cdr())
+    cdr = fold.cdr()
+    shown = ended_call(cdr, cdr.legs)
     for row in shown["legs"]:
         row["media"] = media(past_facts(reports.get(row["id"]), row["codec"]))
     return shown

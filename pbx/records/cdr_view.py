@@ -61,14 +61,15 @@ def cdr_page(rows: Sequence[Sequence[Any]], limit: int) -> bytes:
     return json.dumps({"items": items, "next": following}).encode()
 
 
-def ended_page(cdrs: Sequence[Cdr], limit: int) -> bytes:
-    """Calls that are over, with their legs, as a page."""
-    following = cdrs[-1].call_id if len(cdrs) == limit else None
-    return json.dumps({"items": [ended_call(one) for one in cdrs], "next": following, "total": None}).encode()
+def ended_page(calls: Sequence[tuple[Any, Sequence[Any]]], limit: int) -> bytes:
+    """Calls that are over, each a record or a row of `calls` with its legs, as a page."""
+    following = calls[-1][0].call_id if len(calls) == limit else None
+    items = [ended_call(cdr, legs) for cdr, legs in calls]
+    return json.dumps({"items": items, "next": following, "total": None}).encode()
 
 
-def ended_call(cdr: Cdr) -> Json:
-    """A call that is over, in the form of one that is live."""
+def ended_call(cdr: Any, legs: Sequence[Any]) -> Json:
+    """A call that is over, in the form of one that is live; from a record or from rows with the same names."""
     return {
         "id": cdr.call_id,
         "tenant": cdr.tenant,
@@ -86,11 +87,11 @@ def ended_call(cdr: Cdr) -> Json:
         "hangup_party": cdr.hangup_party,
         "sip_code": cdr.sip_code,
         "q850": cdr.q850,
-        "legs": [_ended_leg(leg) for leg in cdr.legs],
+        "legs": [_ended_leg(leg) for leg in legs],
     }
 
 
-def _ended_leg(leg: LegRecord) -> Json:
+def _ended_leg(leg: Any) -> Json:
     return {
         "id": leg.leg_id,
         "kind": leg.kind,

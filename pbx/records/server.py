@@ -173,7 +173,7 @@ class RecordsServer:
     async def _ended_page(self, limit: int, tenant: str | None, before: str | None) -> bytes:
         query = CallQuery(limit=limit, tenant=tenant, before=before)
         await self._step_all(_STALE_S)
-        return await self._readers.ask(lambda history: ended_page(history.cdrs(query), limit))
+        return await self._readers.ask(lambda history: ended_page(history.ended_calls(query), limit))
 
     async def _cdr_page(self, wanted: dict[str, Any]) -> bytes:
         query = CdrSearch(**wanted)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sqlalchemy import Engine, Select, and_, func, select
+from sqlalchemy import Engine, Row, Select, and_, func, select
 
 from pbx.cdr import Cdr, LegRecord
 from pbx.events import Envelope, RegistrationChanged, decode
@@ -109,6 +109,21 @@ class HistoryReader:
 
     def cdrs(self, query: CallQuery) -> list[Cdr]:
         """Call records with their legs, newest first."""
+        rows = self._calls(query)
+        legs: dict[str, list[LegRecord]] = {row.call_id: [] for row in rows}
+        for leg in self._legs(legs):
+            legs[leg.call_id].append(leg)
+        return [Cdr(**row._mapping, legs=tuple(legs[row.call_id])) for row in rows]
+
+    def ended_calls(self, query: CallQuery) -> list[tuple[Row[Any], list[Row[Any]]]]:
+        """The same as rows, each with those of its legs: a list shows little of them."""
+        rows = self._calls(query)
+        legs: dict[str, list[Row[Any]]] = {row.call_id: [] for row in rows}
+        for leg in self._leg_rows(legs):
+            legs[leg.call_id].append(leg)
+        return [(row, legs[row.call_id]) for row in rows]
+
+    def _calls(self, query: CallQuery) -> Sequence[Row[Any]]:
         statement = select(CALLS).order_by(CALLS.c.call_id.desc()).limit(query.limit)
         if query.tenant is not None:
             statement = statement.where(CALLS.c.tenant == query.tenant)
@@ -116,19 +131,18 @@ class HistoryReader:
             statement = statement.where(CALLS.c.call_id < query.before)
         if query.call is not None:
             statement = statement.where(CALLS.c.call_id == query.call)
-        rows = self._rows(statement)
-        legs: dict[str, list[LegRecord]] = {row.call_id: [] for row in rows}
-        for leg in self._legs(legs):
-            legs[leg.call_id].append(leg)
-        return [Cdr(**row._mapping, legs=tuple(legs[row.call_id])) for row in rows]
+        return self._rows(statement)
 
     def _legs(self, calls: Iterable[str]) -> list[LegRecord]:
+        return [LegRecord(**row._mapping) for row in self._leg_rows(calls)]
+
+    def _leg_rows(self, calls: Iterable[str]) -> list[Row[Any]]:
         ids = list(calls)
-        found: list[LegRecord] = []
+        found: list[Row[Any]] = []
         for begin in range(0, len(ids), 500):  # SQLite allows a limited number of parameters
             chosen = LEGS.c.call_id.in_(ids[begin : begin + 500])
             query = select(LEGS).where(chosen).order_by(LEGS.c.call_id, LEGS.c.position)
-            found += [LegRecord(**row._mapping) for row in self._rows(query)]
+            found += self._rows(query)
         return found
 
     def bindings(self, now_ns: int) -> list[RegistrationChanged]:

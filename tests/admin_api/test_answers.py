@@ -68,7 +68,7 @@ class MemoryRecords:
 
     async def ended_page(self, limit: int, **_: object) -> bytes:
         await self._answer()
-        return ended_page(self._board.journal.records()[-limit:], limit)
+        return ended_page([(one, one.legs) for one in self._board.journal.records()[-limit:]], limit)
 
     async def status(self) -> RecordsStatus:
         await self._answer()
