@@ -42,23 +42,35 @@ class Sound:
 
 @dataclass(slots=True, kw_only=True)
 class Catalogue:
-    """`<codec>/<name>` -> ready file, and a line for each file that could not be read."""
+    """`<codec>/<name>` -> ready file, a line for each file that could not be read, and how many were left for later."""
 
     files: dict[str, ReadyFile] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    left: int = 0
 
 
-def prepare(roots: Sequence[Path], out: Path, languages: Sequence[str] | None, codecs: Sequence[str]) -> Catalogue:
-    """Make ready what is not: tones, music, and the prompts of `languages` (None: of all that have a folder).
+def _never() -> bool:
+    return False
 
-    A damaged file is a fault, and the sound is taken from the next root. Raises PayloadError (unknown codec), OSError.
+
+def prepare(
+    roots: Sequence[Path],
+    out: Path,
+    languages: Sequence[str] | None,
+    codecs: Sequence[str],
+    over: Callable[[], bool] = _never,
+) -> Catalogue:
+    """Make ready what is not: tones, the prompts of `languages` (None: of all that have a folder), and music.
+
+    A damaged file is a fault, and the sound is taken from the next root; once the time is `over`, what is not ready is
+    left. Raises PayloadError (unknown codec), OSError.
     """
     chosen = [_codec(name) for name in codecs]
     catalogue = Catalogue()
     index = PayloadIndex(out)
     try:
         for choices in sounds_of(roots, languages):
-            _prepare_one(choices, out, chosen, index, catalogue)
+            _prepare_one(choices, out, chosen, index, catalogue, over)
     finally:
         index.save()
     return catalogue
@@ -72,13 +84,14 @@ def sounds_of(roots: Sequence[Path], languages: Sequence[str] | None) -> Iterato
     for country, tones in TONES.items():
         for name, tone in tones.items():
             yield [Sound(name=f"tones/{country}/{name}", sources=(plan,), tone=tone, loop=True)]
-    yield from _merged([_music(root / MUSIC) for root in roots])
     for folder in languages if languages is not None else _languages(roots):
         yield from _merged([_prompts(root / folder, folder) for root in roots])
     for root in roots:
         for place in sorted((root / TENANTS).glob("*/*/")):
             if languages is None or place.name in languages:
                 yield from _merged([_prompts(place, f"@{place.parent.name}/{place.name}")])
+    # Last, because a piece may take as long as all prompts together.
+    yield from _merged([_music(root / MUSIC) for root in roots])
 
 
 def sound_file(folder: Path, name: str) -> Path | None:
@@ -132,26 +145,42 @@ def _codec(name: str) -> Codec:
 
 
 def _prepare_one(
-    choices: Sequence[Sound], out: Path, codecs: Sequence[Codec], index: PayloadIndex, catalogue: Catalogue
+    choices: Sequence[Sound],
+    out: Path,
+    codecs: Sequence[Codec],
+    index: PayloadIndex,
+    catalogue: Catalogue,
+    over: Callable[[], bool],
 ) -> None:
     for sound in choices:
         try:
-            origin = origin_of(sound.sources)
-            load = _loader(sound)
-            for codec in codecs:
-                name = f"{codec.name.lower()}/{sound.name}"
-                path = out / f"{name}.raw"
-                duration_ms = index.duration_ms(name, path, origin)
-                if duration_ms is None:
-                    ready = write_payload(path, load(encoding_rate_hz(codec)), codec, loop=sound.loop)
-                    index.note(name, origin, ready.duration_ms)
-                else:
-                    ready = ready_file(path, duration_ms, codec)
-                catalogue.files[name] = ready
+            files = _files_of(sound, out, codecs, index, over)
         except (AudioFileError, FileNotFoundError) as error:
             catalogue.faults.append(str(error))
-        else:
+            continue
+        catalogue.files.update(files)
+        if len(files) == len(codecs):
             return
+        catalogue.left += 1
+
+
+def _files_of(
+    sound: Sound, out: Path, codecs: Sequence[Codec], index: PayloadIndex, over: Callable[[], bool]
+) -> dict[str, ReadyFile]:
+    """The sound in each codec; only in those that were ready when the time is over."""
+    files = {}
+    origin = origin_of(sound.sources)
+    load = _loader(sound)
+    for codec in codecs:
+        name = f"{codec.name.lower()}/{sound.name}"
+        path = out / f"{name}.raw"
+        duration_ms = index.duration_ms(name, path, origin)
+        if duration_ms is not None:
+            files[name] = ready_file(path, duration_ms, codec)
+        elif not over():
+            files[name] = write_payload(path, load(encoding_rate_hz(codec)), codec, loop=sound.loop)
+            index.note(name, origin, files[name].duration_ms)
+    return files
 
 
 def _loader(sound: Sound) -> Callable[[int], Samples]:

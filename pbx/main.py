@@ -151,7 +151,7 @@ class Server:
         ]
         if self._tracer is not None:
             self._tasks.append(loop.create_task(self._every(TRACE_S, self._tracer.flush), name="trace"))
-        if settings.speech.prompts:
+        if settings.speech.prompts or self._prompts.left:
             self._tasks.append(loop.create_task(self._build_prompts(), name="prompts"))
         self._doors = Doors(self._running(), control)
         await self._doors.open()
@@ -228,7 +228,8 @@ class Server:
         languages = sorted(path.parent.name for path in (ROOT / "sounds").glob("*/manifest.yaml"))
         snapshot = self._configuration.snapshot
         in_use = {self._settings.speech.language, *(one.prompt_language for one in snapshot.tenants.values())}
-        await self._prompts.build([one for one in languages if one != "music"], sorted(in_use))
+        spoken = [one for one in languages if one != "music"]
+        await self._prompts.build(spoken, sorted(in_use), speak=self._settings.speech.prompts)
 
     def _assemble(self, sounds: Sounds) -> None:
         settings, clock, journal = self._settings, self._clock, self._journal

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pbx.records.studio_client import StudioClient
 
 _MOST_TOLD: Final = 20
+_BEGIN_S: Final = 5.0
+"""No start waits longer for new recordings; they are heard a little later."""
 
 
 class Prompts:
@@ -24,24 +26,31 @@ class Prompts:
         self._sounds = sounds
         self._log = log
         self._told: set[str] = set()
+        self.left = 0
+        """Recordings that were not ready when the server had to start."""
 
     async def begin(self) -> None:
         """What calls need at once: tones, music, and the prompts that are recorded or have been spoken before.
 
         Raises RecordsError.
         """
-        files, faults = await self._studio.prepare(None, FIRST_CODECS)
+        files, faults, self.left = await self._studio.prepare(None, FIRST_CODECS, _BEGIN_S)
         self._sounds.add(files)
         self._tell(faults)
 
-    async def build(self, languages: Sequence[str], in_use: Sequence[str]) -> None:
-        """Speak what has not been spoken, the languages in use first, then make all ready in the other codecs too."""
+    async def build(self, languages: Sequence[str], in_use: Sequence[str], *, speak: bool = True) -> None:
+        """Speak what has not been spoken, the languages in use first, then make all ready in the other codecs too.
+
+        Without `speak`, only what was left at the start is made ready.
+        """
         first = [one for one in languages if one in in_use]
-        rest = [one for one in languages if one not in in_use]
-        steps = [(group, FIRST_CODECS) for group in (first, rest) if group]
+        steps = [(first, FIRST_CODECS, False)] if first and len(first) < len(languages) else []
+        steps.append((list(languages), FIRST_CODECS, True))
+        if speak:
+            steps.append((list(languages), LATER_CODECS, True))
         try:
-            for group, codecs in [*steps, (list(languages), LATER_CODECS)]:
-                files, faults = await self._studio.build(group, codecs)
+            for group, codecs, everything in steps:
+                files, faults = await self._studio.build(group, codecs, speak=speak, everything=everything)
                 self._tell(faults)
                 complete = [name for name in codecs if f"{name}/tones/silence" in files]
                 self._sounds.add(files, complete=complete)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -30,10 +32,14 @@ class Studio:
         """The answer to a request. Raises PayloadError, OSError."""
         return await _REQUESTS[name](self, *arguments)
 
-    async def prepare(self, roots: list[str], out: str, languages: list[str] | None, codecs: list[str]) -> list[Any]:
-        """`[files by name, a line for each sound that cannot be read]`."""
-        made = await asyncio.to_thread(prepare, [Path(root) for root in roots], Path(out), languages, codecs)
-        return [made.files, made.faults]
+    async def prepare(
+        self, roots: list[str], out: str, languages: list[str] | None, codecs: list[str], limit_s: float | None
+    ) -> list[Any]:
+        """`[files by name, a line for each sound that cannot be read, how many had to be left after the time]`."""
+        until_s = math.inf if limit_s is None else time.monotonic() + limit_s
+        paths = [Path(root) for root in roots]
+        made = await asyncio.to_thread(prepare, paths, Path(out), languages, codecs, lambda: time.monotonic() > until_s)
+        return [made.files, made.faults, made.left]
 
     async def build(
         self,
@@ -44,14 +50,17 @@ class Studio:
         codecs: list[str],
         engine: str,
         voices: Mapping[str, str],
+        everything: bool,
     ) -> list[Any]:
         """Speak the prompts of languages in a process that only gets what time others leave, then `prepare`.
+
+        `everything`: also what lies in folders of other languages is made ready.
 
         `[files, faults, what went wrong or None]`.
         """
         usable = [name for name in codecs if name in CODECS]
         command = [sys.executable, "-m", "pbx.speech.build", "--idle", "--out", out, "--payloads", payloads]
-        command += ["--engine", engine]
+        command += ["--engine", engine, *(["--everything"] if everything else [])]
         for option, values in (("language", languages), ("codec", usable), ("root", roots)):
             command += [word for value in values for word in (f"--{option}", value)]
         command += [word for language, voice in voices.items() for word in ("--voice", f"{language}={voice}")]
@@ -61,7 +70,8 @@ class Studio:
             await run(command, b"", _BUILD_LIMIT_S, {**os.environ, "PYTHONPATH": path})
         except SpeechError as error:
             trouble = str(error)
-        return [*await self.prepare(roots, payloads, languages, usable), trouble]
+        files, faults, _ = await self.prepare(roots, payloads, None if everything else languages, usable, None)
+        return [files, faults, trouble]
 
     async def speak(
         self, folder: str, engine: str, texts: list[str], language: str, voice: str, speed: int, codecs: list[str],

@@ -10,6 +10,7 @@ from typing import Any, Final
 from media.ready_file import ReadyFile
 from pbx.records.client import RecordsClient, RecordsError
 from pbx.settings import SpeechSettings
+from pbx.speech.engine import NONE
 from pbx.speech.request import SpeechError
 from pbx.speech.voice import Voice, voice_of
 
@@ -41,14 +42,26 @@ class StudioClient:
         self._spoken = data / "speech"
         self._roots = [str(data / "sounds"), str(sounds), str(self._prompts)]
 
-    async def prepare(self, languages: Sequence[str] | None, codecs: Sequence[str]) -> tuple[Files, list[str]]:
-        """Make ready what is there: files by name, and a line for each that cannot be read. Raises RecordsError."""
-        wanted = None if languages is None else list(languages)
-        files, faults = await self._ask("prepare", self._roots, str(self._payloads), wanted, list(codecs))
-        return _read(files), list(faults)
+    async def prepare(
+        self, languages: Sequence[str] | None, codecs: Sequence[str], limit_s: float | None = None
+    ) -> tuple[Files, list[str], int]:
+        """Make ready what is there: files by name, a line for each that cannot be read, and how many were left.
 
-    async def build(self, languages: Sequence[str], codecs: Sequence[str]) -> tuple[Files, list[str]]:
-        """Speak the prompts of languages without haste, and make them ready. Raises RecordsError."""
+        Raises RecordsError.
+        """
+        wanted = None if languages is None else list(languages)
+        files, faults, left = await self._ask(
+            "prepare", self._roots, str(self._payloads), wanted, list(codecs), limit_s
+        )
+        return _read(files), list(faults), left
+
+    async def build(
+        self, languages: Sequence[str], codecs: Sequence[str], *, speak: bool = True, everything: bool = False
+    ) -> tuple[Files, list[str]]:
+        """Speak the prompts of languages without haste, and make sounds ready: theirs, or `everything` that is there.
+
+        Raises RecordsError.
+        """
         files, faults, trouble = await self._ask(
             "build",
             self._roots,
@@ -56,8 +69,9 @@ class StudioClient:
             str(self._payloads),
             list(languages),
             list(codecs),
-            self._settings.engine,
+            self._settings.engine if speak else NONE,
             dict(self._settings.voices),
+            everything,
         )
         return _read(files), [*faults, *([trouble] if trouble else [])]
 

@@ -54,6 +54,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--payloads", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--codec", action="append", default=[], help=argparse.SUPPRESS)
     parser.add_argument("--root", type=Path, action="append", default=[], help=argparse.SUPPRESS)
+    parser.add_argument("--everything", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--idle", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
@@ -83,7 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
         chosen = {language: known[language] for language in options.language or known}
         failed = _speak(chosen, options.engine or settings.speech.engine, voices, out)
         if options.payloads is not None:
-            made = prepare(options.root, options.payloads, list(chosen), options.codec)
+            languages = None if options.everything else list(chosen)
+            made = prepare(options.root, options.payloads, languages, options.codec)
             failed |= bool(made.faults)
     except (ManifestError, SpeechError, PayloadError, OSError) as error:
         print(f"cordboard prompts build: {error}", file=sys.stderr)

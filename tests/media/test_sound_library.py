@@ -142,3 +142,17 @@ def test_one_name_in_two_kinds_of_file(tmp_path: Path) -> None:
     assert sound_file(tmp_path, "a") == tmp_path / "a.wav"
     assert sound_file(tmp_path, "b") is None
     assert len(master(tmp_path / "a.wav")) == 4800
+
+
+def test_what_is_not_ready_in_time_is_left(tmp_path: Path) -> None:
+    def made(over: bool) -> Catalogue:
+        roots = [tmp_path / "own", tmp_path / "recorded"]
+        return prepare(roots, tmp_path / "out", ["en"], ["pcmu"], lambda: over)
+
+    assert made(True).files == {}
+    write(tmp_path / "recorded/en/a.wav", 0.3)
+    assert (duration_ms(made(False), "en/a"), made(True).left) == (300, 0)
+    # A new recording: the old one is heard until it is ready.
+    write(tmp_path / "own/en/a.wav", 0.2)
+    assert (duration_ms(made(True), "en/a"), made(True).left) == (300, 1)
+    assert (duration_ms(made(False), "en/a"), made(True).left) == (200, 0)

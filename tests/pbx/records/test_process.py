@@ -146,10 +146,10 @@ def test_sounds_are_prepared(tmp_path: Path) -> None:
         client = RecordsClient(tmp_path)
         studio = StudioClient(client, SpeechSettings(engine="none"), sounds, tmp_path)
         await client.start()
-        files, faults = await studio.prepare(["en"], ["PCMU"])
+        files, faults, left = await studio.prepare(["en"], ["PCMU"])
         with pytest.raises(RecordsError, match="PayloadError"):
             await studio.prepare(["en"], ["nonsense"])
-        assert not faults
+        assert (faults, left) == ([], 0)
         with pytest.raises(SpeechError, match=r"there is no speech engine; set speech\.engine"):
             await studio.speak(["hello"], "en", ["pcmu"])
         await client.stop()
