@@ -24,9 +24,9 @@ from media.payload import (
     write_payload,
 )
 from media.ready_file import ReadyFile
-from pbx.speech.engine import NONE, SpeechEngine, checked, speech_engine
+from pbx.speech.engine import SpeechEngine, checked, speech_engine
 from pbx.speech.rendering import RENDERER, spoken
-from pbx.speech.request import SpeechError, SpeechRequest
+from pbx.speech.request import NONE, SpeechError, SpeechRequest
 
 _AT_ONCE: Final = 4
 _MOST_BYTES: Final = 256 << 20

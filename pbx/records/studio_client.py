@@ -10,8 +10,7 @@ from typing import Any, Final
 from media.ready_file import ReadyFile
 from pbx.records.client import RecordsClient, RecordsError
 from pbx.settings import SpeechSettings
-from pbx.speech.engine import NONE
-from pbx.speech.request import SpeechError
+from pbx.speech.request import NONE, SpeechError
 from pbx.speech.voice import Voice, voice_of
 
 Files = dict[str, ReadyFile]

@@ -16,10 +16,10 @@ from pathlib import Path
 from media.payload import PayloadError
 from media.sound_library import prepare
 from pbx.settings import SettingsError, load_settings
-from pbx.speech.engine import NONE, speech_engine
+from pbx.speech.engine import speech_engine
 from pbx.speech.manifest import ManifestError, manifests, read_manifest
 from pbx.speech.rendering import Report, render_manifest
-from pbx.speech.request import SpeechError
+from pbx.speech.request import NONE, SpeechError
 from pbx.speech.voice import Voice, voice_of
 
 SOUNDS = Path(__file__).resolve().parents[2] / "sounds"

@@ -9,13 +9,11 @@ from typing import Final, Protocol
 
 from pbx.speech.espeak import Espeak
 from pbx.speech.pyttsx import Pyttsx
-from pbx.speech.request import SpeechError, SpeechRequest
+from pbx.speech.request import MOST_CHARACTERS, NONE, SpeechError, SpeechRequest
 from pbx.speech.voice import VOICE
 
 GROUP: Final = "cordboard.speech"
 """Entry points of this group name factories of engines of others."""
-NONE: Final = "none"
-MOST_CHARACTERS: Final = 1000
 
 
 class SpeechEngine(Protocol):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from pbx.speech.engine import MOST_CHARACTERS
+from pbx.speech.request import MOST_CHARACTERS
 from pbx.speech.voice import Voice, voice_of
 
 MANIFEST: Final = "manifest.yaml"

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+NONE: Final = "none"
+"""In place of the name of an engine: nobody speaks."""
+MOST_CHARACTERS: Final = 1000
 
 
 class SpeechError(Exception):

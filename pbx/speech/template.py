@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from pbx.speech.engine import MOST_CHARACTERS
-from pbx.speech.request import SpeechError
+from pbx.speech.request import MOST_CHARACTERS, SpeechError
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.]*)\}")
 # A sentence ends with its mark and a blank; Chinese has no blanks.

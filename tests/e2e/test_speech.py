@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from media.audio_file import Float, read_audio
+from media.audio_file import Float, read_audio, resample
+from media.codecs import CODECS
 from pbx.records.client import RecordsClient
 from pbx.records.studio_client import StudioClient
 from pbx.settings import SpeechSettings
@@ -23,8 +24,10 @@ from pbx.speech.rendering import spoken
 from pbx.speech.request import SpeechError, SpeechRequest
 from pbx.speech.template import sentences
 from pbx.speech.voice import Voice
+from sip.events import InviteFailed
 from tests.e2e.baresip import Baresip
 from tests.e2e.ports import Ports
+from tests.e2e.script_phone import ScriptPhone
 from tests.e2e.server import Server
 from tests.e2e.sound import likeness, noise_speech, write_wav
 
@@ -68,25 +71,28 @@ def test_programs_that_fail_hang_or_are_missing(tmp_path: Path) -> None:
 
 
 def test_prompts_are_built_by_the_command(tmp_path: Path) -> None:
-    """The English prompts by the real voice; a second run has nothing to do."""
+    """By the real voice; a second run has nothing to do."""
+    (tmp_path / "sounds/en").mkdir(parents=True)
+    texts = "{number-7: seven, long: To listen to your messages press 1. To hang up press the star key.}"
+    (tmp_path / "sounds/en/manifest.yaml").write_text(f"language: en\nvoice: en-us+f3\nprompts: {texts}\n")
 
     def build(*more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cli", "prompts", "build", "--language", "en", "--out", str(tmp_path), *more]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT, env={**os.environ}
-        )
+        command = [sys.executable, "-m", "cli", "prompts", "build", "--sounds", str(tmp_path / "sounds")]
+        command += ["--out", str(tmp_path / "out"), "--language", "en", *more]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
 
     first = build()
     assert first.returncode == 0, first.stderr
-    assert " made, 0 kept, 0 removed, 0 failed" in first.stdout
-    assert 5 < len(read_audio(tmp_path / "en/vm-message-menu.wav", 8000)) / 8000 < 30
-    assert 0.1 < len(read_audio(tmp_path / "en/number-7.wav", 8000)) / 8000 < 0.8
-    again = build()
-    assert again.stdout.startswith("en: 0 made, ")
-    assert build("--engine", "foo").returncode == 1
+    assert first.stdout.startswith("en: 2 made, 0 kept, 0 removed, 0 failed")
+    assert 2 < len(read_audio(tmp_path / "out/en/long.wav", 8000)) / 8000 < 10
+    assert 0.1 < len(read_audio(tmp_path / "out/en/number-7.wav", 8000)) / 8000 < 0.8
+    assert build().stdout.startswith("en: 0 made, 2 kept")
+    assert build("--voice", "en=en-gb+m3 150").stdout.startswith("en: 2 made")
+    assert "'foo' is not known" in build("--engine", "foo").stderr
+    assert "give it like `en-us+f3 165`" in build("--voice", "en=-x").stderr
     wrong = build("--language", "xx")
     assert wrong.returncode == 2
-    assert "language 'xx' has no manifest (allowed: en, zh)" in wrong.stderr
+    assert "language 'xx' has no manifest (allowed: en)" in wrong.stderr
 
 
 def test_texts_of_calls_are_spoken_by_the_records_process(tmp_path: Path) -> None:
@@ -112,6 +118,42 @@ def test_texts_of_calls_are_spoken_by_the_records_process(tmp_path: Path) -> Non
     asyncio.run(scenario())
 
 
+class CodecPhone(ScriptPhone):
+    """A phone that has one codec only, and keeps what it hears."""
+
+    def __init__(self, server: Server, port: int, extension: str, payload_type: int, rtpmap: str) -> None:
+        super().__init__(server, port, extension)
+        self._format = (payload_type, rtpmap)
+        self._ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._ear.bind((server.host, 0))
+        self._ear.setblocking(False)
+        self._packets: list[bytes] = []
+
+    def close(self) -> None:
+        super().close()
+        self._ear.close()
+
+    def pump(self, timeout_s: float = 0.0) -> None:
+        super().pump(timeout_s)
+        with suppress(BlockingIOError):
+            while True:
+                self._packets.append(self._ear.recv(2048))
+
+    @property
+    def sdp(self) -> bytes:
+        host, port = self._ear.getsockname()
+        number, rtpmap = self._format
+        lines = ("v=0", f"o=- 1 1 IN IP4 {host}", "s=-", f"c=IN IP4 {host}", "t=0 0")
+        return "\r\n".join((*lines, f"m=audio {port} RTP/AVP {number}", f"a=rtpmap:{number} {rtpmap}", "")).encode()
+
+    def heard(self, codec: str) -> Float:
+        """What it heard, at 8 kHz."""
+        assert {packet[1] & 0x7F for packet in self._packets} == {self._format[0]}
+        decoder = CODECS[codec].decoder(16000)
+        parts = [decoder.decode(packet[12:]) for packet in self._packets]
+        return resample((np.concatenate(parts) / 32768).astype(np.float32), 16000, 8000)
+
+
 def test_a_server_speaks_its_prompts_when_it_is_up(tmp_path: Path, ports: Ports) -> None:
     """A fresh server has all prompts after a while; a recording takes the place of one, and callers hear it."""
     played = noise_speech(11, 4.0)
@@ -132,6 +174,11 @@ def test_a_server_speaks_its_prompts_when_it_is_up(tmp_path: Path, ports: Ports)
         server.program.wait_for_log("prompts are ready", 300.0)
         for codec in ("pcmu", "pcma", "g722", "opus"):
             assert len(list((server.data / "payloads" / codec / "zh").glob("*.raw"))) > 250
+        for codec, number, rtpmap in (("g722", 9, "G722/8000"), ("opus", 111, "opus/48000/2")):
+            with closing(CodecPhone(server, ports.take(), "1007", number, rtpmap)) as ben:
+                ben.invite("5999")
+                assert ben.expect(InviteFailed).status == 404
+                assert likeness(ben.heard(codec).astype(np.float64), played) > 0.8
         assert "welcome.mp3: cannot be read as sound" in server.log()
         server.end()
         server.check_log()

@@ -11,11 +11,11 @@ import soundfile  # type: ignore[import-untyped]
 
 from media.audio_file import read_audio
 from media.loudness import loudness_lufs
-from pbx.speech.engine import MOST_CHARACTERS, checked, speech_engine
+from pbx.speech.engine import checked, speech_engine
 from pbx.speech.manifest import Manifest, ManifestError, manifests, read_manifest
 from pbx.speech.recognition import recognition_engine
 from pbx.speech.rendering import Report, render_manifest, spoken, trimmed
-from pbx.speech.request import SpeechError, SpeechRequest
+from pbx.speech.request import MOST_CHARACTERS, SpeechError, SpeechRequest
 from pbx.speech.voice import Voice, voice_of
 from tests.pbx.speech.say_table import SOUNDS
 
