@@ -26,6 +26,7 @@ from bench.cpu import machine_time
 from bench.figure import Figure
 from bench.latency import measure_latency
 from bench.memory import measure_memory
+from bench.mixing import measure_mixing
 from bench.outage import measure_outage
 from bench.overload import measure_overload
 from bench.plan import Plan
@@ -48,8 +49,9 @@ WORKS: dict[str, Callable[[Plan], list[Figure]]] = {
     "api": measure_api,
     "outage": measure_outage,
     "audio": measure_audio,
+    "mixing": measure_mixing,
 }
-ON_REQUEST = frozenset({"overload", "certificates", "configuration", "api", "outage", "audio"})
+ON_REQUEST = frozenset({"overload", "certificates", "configuration", "api", "outage", "audio", "mixing"})
 """Works that say how the server bears what it cannot serve, and how it sounds; measured when they are named."""
 FULL_LIMIT_S, QUICK_LIMIT_S = 690.0, 110.0
 """Past this, works still to come measure one round each."""

@@ -13,6 +13,7 @@ from bench.sip_text import Address, media_address, sdp
 from bench.udp_port import HOST, RTP_PORTS, free_port, is_bound, own_host
 
 TRIES = 3
+_NAMES = {"pcmu": "PCMU", "pcma": "PCMA", "opus": "opus/48000/2"}
 
 
 class RtpEngine(Contender):
@@ -46,24 +47,27 @@ class RtpEngine(Contender):
             end.right.close()
         self.program.end(5.0)
 
-    def set_up(self, calls: int) -> None:
-        """Make calls between two sockets each. Raises StepFailed."""
+    def set_up(self, calls: int, left_codec: str = "pcmu", right_codec: str = "pcmu") -> None:
+        """Make calls between two sockets each, transcoded where their codecs differ. Raises StepFailed."""
+        change: Value = {"strip": ["all"], "transcode": [_NAMES[right_codec]]} if left_codec != right_codec else {}
         for number in range(calls):
             left, right = far_end(), far_end()
-            to_right = self._describe("offer", number, left)
-            to_left = self._describe("answer", number, right)
+            to_right = self._describe("offer", number, left, left_codec, change)
+            to_left = self._describe("answer", number, right, right_codec, {})
             self.ends.append(CallEnds(left=left, right=right, to_left=to_left, to_right=to_right))
 
-    def _describe(self, command: str, number: int, end: socket.socket) -> Address:
+    def _describe(self, command: str, number: int, end: socket.socket, codec: str, change: Value) -> Address:
         """Tell where an end listens; gives where the other end shall send to."""
         message: dict[str, Value] = {
             "command": command,
             "call-id": f"bench-{number}",
             "from-tag": "a",
-            "sdp": sdp(HOST, end.getsockname()[1]),
+            "sdp": sdp(HOST, end.getsockname()[1], codec),
             "ICE": "remove",
             "replace": ["origin"],
         }
+        if change:
+            message["codec"] = change
         if command == "answer":
             message["to-tag"] = "b"
         answer = self._ask(message)

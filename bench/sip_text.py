@@ -65,11 +65,16 @@ def response(message: Received, status: str, own: Address, tag: str, body: str =
     return ("\r\n".join(parts) + "\r\n" + _body(body)).encode()
 
 
-def sdp(host: str, port: int) -> str:
-    """G.711 and telephone events at an address."""
+_FORMATS = {"pcmu": (0, "PCMU/8000"), "pcma": (8, "PCMA/8000"), "opus": (111, "opus/48000/2")}
+
+
+def sdp(host: str, port: int, codec: str = "pcmu") -> str:
+    """One codec and telephone events at an address."""
+    number, name = _FORMATS[codec]
     return (
-        f"v=0\r\no=load 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n"
-        "a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=sendrecv\r\n"
+        f"v=0\r\no=load 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+        f"m=audio {port} RTP/AVP {number} 101\r\na=rtpmap:{number} {name}\r\n"
+        "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=sendrecv\r\n"
     )
 
 

@@ -3,7 +3,7 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from media._port cimport (
-    BATCH, CLOCK_MONOTONIC, EVENT_HEARD, EVENT_SILENT, Engine, PLAYERS_AT_ONCE, PRIO_PROCESS, PR_SET_TIMERSLACK, Port, TFD_TIMER_ABSTIME, TIMER_ABSTIME,
+    BATCH, CLOCK_MONOTONIC, EVENT_HEARD, EVENT_SILENT, Engine, MIXED_BEFORE_GATHERING, MIXED_WINDOW_NS, PLAYERS_AT_ONCE, PRIO_PROCESS, PR_SET_TIMERSLACK, Port, SINK_FRAMES, SINK_PEER, TFD_TIMER_ABSTIME, TIMER_ABSTIME,
     clock_nanosleep, draw, epoll_wait, itimerspec, monotonic_ns, prctl, prefetch, pthread_mutex_lock,
     pthread_mutex_unlock, sched_yield, setpriority, timerfd_settime, timespec,
 )
@@ -78,11 +78,14 @@ cdef inline void keep_house(Engine* engine) noexcept nogil:
     # Reports when due, who is silent, keys whose end was lost, and a count of who is talking.
     cdef int index
     cdef int active = 0
+    cdef int mixed = 0
     cdef Port* port
     for index in range(engine.ports_used):
         port = engine.ports[index]
         if port.durable.packets_in and engine.now_ns - port.durable.last_in_ns < 1000000000:
             active += 1
+            if port.sinks & (SINK_PEER | SINK_FRAMES) == SINK_FRAMES:
+                mixed += 1
         if port.silence_ns:
             watch(engine, port)
         if port.key.active:
@@ -92,6 +95,7 @@ cdef inline void keep_house(Engine* engine) noexcept nogil:
             # RFC 3550 §6.2: 0.5 to 1.5 of the interval, so that reports never march in step.
             port.rtcp_due_ns = engine.now_ns + engine.rtcp_ns // 2 + draw(engine) % engine.rtcp_ns
     engine.active = active
+    engine.mixed = mixed
     engine.housekeeping_due_ns = engine.now_ns + engine.housekeeping_ns
 
 
@@ -141,6 +145,7 @@ cdef inline void relay_loop(Engine* engine) noexcept nogil:
     cdef Sink[3] sinks
     cdef timespec until
     cdef uint64_t due_ns
+    cdef uint64_t window_ns
     cdef int count
     sinks[0] = sink_peer
     sinks[1] = sink_frames
@@ -157,8 +162,12 @@ cdef inline void relay_loop(Engine* engine) noexcept nogil:
         engine.wakes += 1
         serve_batch(engine, count, sinks)
         pthread_mutex_unlock(&engine.lock)
-        if engine.window_ns and engine.active >= engine.gather_from and count < BATCH:
-            due_ns = engine.now_ns + engine.window_ns
+        window_ns = engine.window_ns if engine.active >= engine.gather_from else 0
+        if engine.mixed == engine.active and engine.mixed > MIXED_BEFORE_GATHERING:
+            # Nobody is relayed: what arrives waits for the next tick of the mix path anyway.
+            window_ns = MIXED_WINDOW_NS
+        if engine.window_ns and window_ns and count < BATCH:
+            due_ns = engine.now_ns + window_ns
             until.tv_sec = due_ns // 1000000000
             until.tv_nsec = due_ns % 1000000000
             clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL)

@@ -97,6 +97,8 @@ cdef enum:
     TAP_ROOM = 65536
     ARRIVALS_MOST = 1 << 24
     SPOKEN_AT_ONCE = 16
+    MIXED_WINDOW_NS = 2000000
+    MIXED_BEFORE_GATHERING = 4
     MAP_DROP = 255
     EVENT_LATCHED = 1
     EVENT_FINISHED = 2
@@ -337,6 +339,7 @@ ctypedef struct Engine:
     uint64_t housekeeping_due_ns
     int gather_from
     int active
+    int mixed
     uint64_t random
     uint64_t wakes
     uint64_t datagrams

@@ -11,8 +11,6 @@ MARGIN_MS: Final = 5.0
 """A packet shall be there so long before the tick that needs it; more after some came late."""
 MOST_MARGIN_MS: Final = 60.0
 LATE_MARGIN_MS: Final = 5.0
-SPARE_MS: Final = 10.0
-"""Less than this is not worth a splice."""
 WINDOW: Final = 100
 """Packets over which the tightest is looked for; two windows count, so that a delay is not given up too soon."""
 _NEVER: Final = 1e9
@@ -22,6 +20,7 @@ _NEVER: Final = 1e9
 class DelayGauge:
     """Says how much delay is to be added (`stretch_ms`) or may be taken away (`cut_ms`); the playout does it.
 
+    Whole ticks, so that afterwards packets and ticks begin together as before, and most need not be taken apart.
     A tick is all or nothing: a packet that is `ahead_ms` of the playing, and came `early_ms` (0..20) before the tick,
     is needed in `ahead_ms // 20` ticks from that one.
     """
@@ -55,16 +54,21 @@ class DelayGauge:
         self._tight_ms = self._spare_ms = _NEVER
         self._seen = 0
         self._margin_ms = max(MARGIN_MS, self._margin_ms - 1.0)
-        if spare_ms > SPARE_MS:
-            self.cut_ms = spare_ms
+        if spare_ms >= TICK_MS and not self.stretch_ms:
+            self.cut_ms = spare_ms // TICK_MS * TICK_MS
         elif tight_ms < self._margin_ms / 2:
             # The sender's clock is slower than ours, or the network has become slower: before it is heard.
-            self.stretch_ms = min(MOST_MARGIN_MS, max(self.stretch_ms, self._margin_ms - tight_ms))
+            self._stretch(self._margin_ms - tight_ms)
 
     def late(self, by_ms: float) -> None:
         """A packet came after its time was over."""
         self._margin_ms = min(MOST_MARGIN_MS, self._margin_ms + LATE_MARGIN_MS)
-        self.stretch_ms = min(MOST_MARGIN_MS, max(self.stretch_ms, by_ms))
+        self._stretch(by_ms)
+
+    def _stretch(self, by_ms: float) -> None:
+        if not self.stretch_ms:
+            self.stretch_ms = min(MOST_MARGIN_MS, TICK_MS * math.ceil(by_ms / TICK_MS))
+            self.cut_ms = 0.0
 
     def stretched(self, by_ms: float) -> None:
         """So much delay was added; what was seen before says nothing of it."""

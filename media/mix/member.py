@@ -24,6 +24,7 @@ class Member:
         self.voice: Voice = state.voice
         self.mix: Mix | None = state.mix
         self.detect = state.detect
+        self.event_types = _reported_events(state)
         self.talking = False
         self.heard_ticks = 0
         self.room_hz = _room_hz(state)
@@ -36,6 +37,7 @@ class Member:
         assert state.voice is not None
         before = (self.voice, self.room_hz)
         self.revision, self.mix, self.detect = revision, state.mix, state.detect
+        self.event_types = _reported_events(state)
         self.room_hz = _room_hz(state)
         if (state.voice, self.room_hz) == before:
             return
@@ -84,3 +86,10 @@ def _clock(voice: Voice) -> int:
 
 def _room_hz(state: PortState) -> int:
     return state.mix.rate_hz if state.mix is not None else NARROW_HZ
+
+
+def _reported_events(state: PortState) -> frozenset[int]:
+    """Payload types of events whose keys are reported without a detector; of interest to the one of keys only."""
+    if "dtmf" not in state.detect or state.digits == "pass":
+        return frozenset()
+    return frozenset(payload_type for payload_type, _ in state.event_types)

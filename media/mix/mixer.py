@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from media.event import PortEvent, RoomSoundFailed, Talking
+from media.mix.ears import Ears
 from media.mix.group import Group, Spoken
 from media.mix.member import Member
 from media.mix.sound_run import SoundRun
@@ -25,6 +26,7 @@ class Mixer:
         self._sounds: dict[int, list[SoundRun]] = {}
         self._events: list[PortEvent] = []
         self._changed = False
+        self._ears = Ears()
 
     def __len__(self) -> int:
         return len(self._members)
@@ -104,6 +106,8 @@ class Mixer:
             if member is not None:
                 early_ms = (tick_ns - arrival_ns) / 1e6
                 member.playout.packet(early_ms, ssrc, sequence, timestamp, payload_type, payload)
+                if payload_type in member.event_types:
+                    self._ears.event_packet(port_id, payload)
         if self._changed:
             self._arrange()
         spoken: list[Spoken] = []
@@ -111,6 +115,8 @@ class Mixer:
             group.pull()
             spoken += group.speak(self._sounds)
             self._tell_talkers(group)
+        if self._ears.listening:
+            self._events += self._ears.hear()
         self._end_sounds()
         return spoken
 
@@ -129,6 +135,7 @@ class Mixer:
             if rate_hz not in self._groups:
                 self._groups[rate_hz] = Group(rate_hz)
             self._groups[rate_hz].arrange(members)
+        self._ears.arrange(self._groups.values())
         self._changed = False
 
     def _tell_talkers(self, group: Group) -> None:

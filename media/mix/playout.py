@@ -21,6 +21,7 @@ FIRST_DELAY_MS: Final = 40
 MOST_DELAY_MS: Final = 200
 LEAP_MS: Final = 1000
 """A timestamp that runs ahead of time by more than this is a new timeline, not a pause."""
+_LOOK_AGAIN: Final = 4
 KEPT: Final = 256
 """Packets that may wait: over two seconds of the shortest."""
 
@@ -77,6 +78,8 @@ class Playout:
         self._heard = False
         """Something of the stream has been played: there is a sound to be gone on with."""
         self._gauge = DelayGauge()
+        self._unlike = 0
+        """Ticks for which no splice is looked for, since the last try found none that would not be heard."""
 
     # -- in
 
@@ -184,7 +187,7 @@ class Playout:
     @property
     def _moving(self) -> bool:
         """Whether the delay is being changed."""
-        return self._gauge.stretch_ms >= 1.0 or self._gauge.cut_ms >= SHORTEST_MS
+        return self._gauge.stretch_ms >= SHORTEST_MS or self._gauge.cut_ms >= SHORTEST_MS
 
     def flush(self) -> list[tuple[int, bytes]]:
         """Take the packets that wait, in order: (payload type, payload); the stream goes on elsewhere."""
@@ -197,11 +200,12 @@ class Playout:
         if self._ssrc is None:
             return None
         wanted = self._samples
-        if self._gauge.stretch_ms >= 1.0 and self._stretch():
+        self._unlike -= 1
+        if self._unlike < 0 and self._gauge.stretch_ms >= SHORTEST_MS and self._stretch():
             return self._give(wanted)
         if self.delay_ms > MOST_DELAY_MS:
-            self._gauge.cut_ms = max(self._gauge.cut_ms, self.delay_ms - MOST_DELAY_MS / 2)
-        if self._gauge.cut_ms >= SHORTEST_MS:
+            self._gauge.cut_ms = max(self._gauge.cut_ms, self.delay_ms // TICK_MS * TICK_MS - MOST_DELAY_MS / 2)
+        if self._unlike < 0 and self._gauge.cut_ms >= SHORTEST_MS:
             wanted += self.rate_hz // 50
             while len(self._ready) < wanted and self._more(wanted):
                 pass
@@ -372,8 +376,10 @@ class Playout:
             pass
         if len(self._ready) < self._samples:
             return False
-        given, added = longer(self._ready[: self._samples], self.rate_hz)
+        wanted = int(self._gauge.stretch_ms * self.rate_hz / 1000)
+        given, added = longer(self._ready[: self._samples], self.rate_hz, wanted)
         if not added:
+            self._unlike = _LOOK_AGAIN
             return False
         self._gauge.stretched(added * 1000 / self.rate_hz)
         self.counts.inserted_ms += added * 1000 // self.rate_hz
@@ -384,7 +390,9 @@ class Playout:
     def _shorten(self) -> None:
         """Play a little less than there is: the delay shrinks."""
         given, removed = shorter(self._ready, self.rate_hz, int(self._gauge.cut_ms * self.rate_hz / 1000))
-        if removed:
+        if not removed:
+            self._unlike = _LOOK_AGAIN
+        else:
             self._ready = given
             self._at += self._to_units(removed)
             self._gauge.cut(removed * 1000 / self.rate_hz)

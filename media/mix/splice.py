@@ -27,9 +27,9 @@ def shorter(samples: Samples, rate_hz: int, most: int) -> tuple[Samples, int]:
     return np.concatenate([joined, samples[lag + fade :]]), lag
 
 
-def longer(samples: Samples, rate_hz: int) -> tuple[Samples, int]:
-    """Repeat a period: (samples, how many more); nothing is repeated where it would be heard."""
-    lag = _period(samples, rate_hz, len(samples))
+def longer(samples: Samples, rate_hz: int, most: int) -> tuple[Samples, int]:
+    """Repeat a period of at most `most` samples: (samples, how many more); none where it would be heard."""
+    lag = _period(samples, rate_hz, most)
     fade = int(_FADE_S * rate_hz)
     if lag == 0 or len(samples) < lag + fade:
         return samples, 0
@@ -38,10 +38,14 @@ def longer(samples: Samples, rate_hz: int) -> tuple[Samples, int]:
 
 
 def _period(samples: Samples, rate_hz: int, most: int) -> int:
-    """The shift at which the sound is most like itself, 0 where it never is."""
+    """The shift at which the sound is most like itself, 0 where it never is; `most` itself where that will do."""
     shortest, longest = int(SHORTEST_MS * rate_hz / 1000), int(_LONGEST_MS * rate_hz / 1000)
     fade = int(_FADE_S * rate_hz)
+    exact = most <= longest
     longest = min(longest, len(samples) - fade, most)
+    if not exact:
+        # What would be left must be long enough for a splice of its own.
+        longest = min(longest, most - shortest)
     if longest < shortest:
         return 0
     wave = samples.astype(np.float32)
@@ -51,6 +55,8 @@ def _period(samples: Samples, rate_hz: int, most: int) -> int:
     windows = np.lib.stride_tricks.sliding_window_view(wave[shortest : longest + fade], fade)
     energy = np.sqrt(np.einsum("ij,ij->i", windows, windows) * float(head @ head)) + 1.0
     likeness = windows @ head / energy
+    if exact and longest == most and likeness[-1] >= _ALIKE:
+        return most
     best = int(np.argmax(likeness))
     return shortest + best if likeness[best] >= _ALIKE else 0
 
