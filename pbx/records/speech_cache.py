@@ -25,7 +25,7 @@ from media.payload import (
 )
 from media.ready_file import ReadyFile
 from pbx.speech.engine import SpeechEngine, checked, speech_engine
-from pbx.speech.rendering import RENDERER, spoken
+from pbx.speech.rendering import RENDERER, clear_drafts, spoken
 from pbx.speech.request import NONE, SpeechError, SpeechRequest
 
 _AT_ONCE: Final = 4
@@ -79,7 +79,8 @@ class SpeechCache:
         if engine is None:
             engine = self._engines[engine_name] = speech_engine(engine_name)
         async with self._places:
-            sound = await spoken(engine, request, limit_s)
+            await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
+            sound = await spoken(engine, request, limit_s, self._folder)
 
         def write() -> Files:
             files = {}
@@ -99,6 +100,7 @@ class SpeechCache:
         """Take away what is too much, but nothing that may still be playing."""
         found = []
         try:
+            clear_drafts(self._folder)
             for place in self._folder.iterdir():
                 size = sum(path.stat().st_size for path in place.iterdir())
                 found.append((place.stat().st_mtime, size, place))

@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
             languages = None if options.everything else list(chosen)
             made = prepare(options.root, options.payloads, languages, options.codec)
             failed |= bool(made.faults)
-    except (ManifestError, SpeechError, PayloadError, OSError) as error:
+    except (PayloadError, OSError) as error:
         print(f"cordboard prompts build: {error}", file=sys.stderr)
         return EXIT_FAILED
     return EXIT_FAILED if failed else 0
@@ -100,7 +100,13 @@ def _speak(chosen: Mapping[str, Path], engine: str, voices: Mapping[str, Voice],
         if engine == NONE:
             continue
         began_s = time.monotonic()
-        _, report = asyncio.run(build_language(manifest, engine, voices, out))
+        try:
+            _, report = asyncio.run(build_language(manifest, engine, voices, out))
+        except (SpeechError, ManifestError) as error:
+            # The other languages, and what is recorded, are none the worse for it.
+            print(error, file=sys.stderr)
+            failed = True
+            continue
         for fault in report.faults[:5]:
             print(fault, file=sys.stderr)
         if len(report.faults) > 5:

@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import json
 import os
+import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +28,10 @@ RENDERED: Final = "rendered.json"
 RENDERER: Final = 1
 """Goes up whenever the same text would give another sound: everything is then spoken anew."""
 LIMIT_S: Final = 20.0
+_DRAFT: Final = ".speech-"
+_STALE_S: Final = 3600.0
+_GIVE_UP: Final = 5
+"""After so many failures in a row, and nothing spoken, it is the engine and not the text."""
 _LEAD_S: Final = 0.02
 _TAIL_S: Final = 0.12
 _WORD_TAIL_S: Final = 0.03
@@ -46,9 +52,9 @@ class Report:
 async def render_manifest(
     manifest: Manifest, engine_name: str, engine: SpeechEngine, voice: Voice, out: Path
 ) -> Report:
-    """Speak the prompts of a manifest into `out`, `<name>.wav` each. Raises OSError."""
+    """Speak the prompts of a manifest into `out`, `<name>.wav` each. Raises OSError, SpeechError."""
     report = Report()
-    known = _read_known(out)
+    known = _begin(out)
     wanted = {name: _key(engine_name, voice, manifest.language, text) for name, text in manifest.texts.items()}
     for name in known.keys() - wanted.keys():
         (out / f"{name}.wav").unlink(missing_ok=True)
@@ -63,9 +69,12 @@ async def render_manifest(
                 text=text, language=manifest.language, voice=voice.name, words_per_minute=voice.words_per_minute
             )
             try:
-                sound = await spoken(engine, request, LIMIT_S, _WORD_TAIL_S if name in manifest.grammar else _TAIL_S)
+                tail_s = _WORD_TAIL_S if name in manifest.grammar else _TAIL_S
+                sound = await spoken(engine, request, LIMIT_S, out, tail_s)
             except SpeechError as error:
                 report.faults.append(f"{manifest.language}/{name}: {error}")
+                if len(report.faults) >= _GIVE_UP and not report.made:
+                    raise SpeechError(f"{manifest.language}: given up after {_GIVE_UP} prompts: {error}") from error
                 continue
             write_wav(out / f"{name}.wav", sound, WIDEBAND_HZ)
             known[name] = wanted[name]
@@ -76,13 +85,25 @@ async def render_manifest(
     return report
 
 
-async def spoken(engine: SpeechEngine, request: SpeechRequest, limit_s: float, tail_s: float = _TAIL_S) -> Float:
-    """The sound of a text at 16 kHz, without silence around it, at -23 LUFS. Raises SpeechError."""
+async def spoken(
+    engine: SpeechEngine, request: SpeechRequest, limit_s: float, folder: Path, tail_s: float = _TAIL_S
+) -> Float:
+    """The sound of a text at 16 kHz, without silence around it, at -23 LUFS; `folder` exists, for a draft.
+
+    Raises SpeechError, OSError.
+    """
     checked(request)
-    with TemporaryDirectory(prefix="cordboard-speech-") as folder:
-        out = Path(folder) / "speech.wav"
+    with TemporaryDirectory(prefix=_DRAFT, dir=folder) as draft:
+        out = Path(draft) / "speech.wav"
         await engine.speak(request, out, limit_s)
         return await asyncio.to_thread(_finished, out, tail_s)
+
+
+def clear_drafts(folder: Path) -> None:
+    """Take away what processes left that were killed while an engine spoke."""
+    for draft in folder.glob(f"{_DRAFT}*"):
+        if draft.stat().st_mtime < time.time() - _STALE_S:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _finished(out: Path, tail_s: float) -> Float:
@@ -111,6 +132,12 @@ def trimmed(sound: Float, rate_hz: int, tail_s: float = _TAIL_S) -> Float:
 def _key(engine: str, voice: Voice, language: str, text: str) -> str:
     parts = [str(RENDERER), engine, voice.name, str(voice.words_per_minute), language, text]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+def _begin(out: Path) -> dict[str, str]:
+    out.mkdir(parents=True, exist_ok=True)
+    clear_drafts(out)
+    return _read_known(out)
 
 
 def _read_known(out: Path) -> dict[str, str]:

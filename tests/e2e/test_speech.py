@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -36,7 +37,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def say(engine: SpeechEngine, text: str, voice: str = "en-us+f3", limit_s: float = 30.0) -> Float:
-    return asyncio.run(spoken(engine, SpeechRequest(text=text, language="en", voice=voice), limit_s))
+    request = SpeechRequest(text=text, language="en", voice=voice)
+    with TemporaryDirectory() as folder:
+        return asyncio.run(spoken(engine, request, limit_s, Path(folder)))
 
 
 @pytest.mark.parametrize("name", ["espeak-ng", "pyttsx3"])
@@ -88,7 +91,9 @@ def test_prompts_are_built_by_the_command(tmp_path: Path) -> None:
     assert 0.1 < len(read_audio(tmp_path / "out/en/number-7.wav", 8000)) / 8000 < 0.8
     assert build().stdout.startswith("en: 0 made, 2 kept")
     assert build("--voice", "en=en-gb+m3 150").stdout.startswith("en: 2 made")
-    assert "'foo' is not known" in build("--engine", "foo").stderr
+    unknown = build("--engine", "foo")
+    assert unknown.returncode == 1
+    assert "'foo' is not known" in unknown.stderr
     assert "give it like `en-us+f3 165`" in build("--voice", "en=-x").stderr
     wrong = build("--language", "xx")
     assert wrong.returncode == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +71,23 @@ def test_what_fails_is_told_and_the_rest_is_spoken(tmp_path: Path) -> None:
     assert render(Whistler(), manifest(a="who", b="bye", c="hey"), tmp_path).made == ["a", "c"]
 
 
+def test_an_engine_that_speaks_nothing_is_given_up(tmp_path: Path) -> None:
+    texts = {f"a{index}": "who?" for index in range(50)}
+    with pytest.raises(SpeechError, match="en: given up after 5 prompts: I do not ask"):
+        render(Whistler(), manifest(**texts), tmp_path)
+    assert len(render(Whistler(), manifest(first="hello", **texts), tmp_path).faults) == 50
+
+
+def test_drafts_of_the_killed_are_taken_away(tmp_path: Path) -> None:
+    for name, age_s in ((".speech-old", 7200), (".speech-new", 0)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "speech.wav").touch()
+        at_s = time.time() - age_s
+        os.utime(tmp_path / name, (at_s, at_s))
+    render(Whistler(), manifest(a="hello"), tmp_path)
+    assert [path.name for path in tmp_path.glob(".speech*")] == [".speech-new"]
+
+
 def test_a_spoken_text_is_trimmed_and_at_one_loudness(tmp_path: Path) -> None:
     render(Whistler(), manifest(a="hello"), tmp_path)
     sound = read_audio(tmp_path / "a.wav", 16000)
@@ -89,12 +108,12 @@ def test_a_spoken_text_is_trimmed_and_at_one_loudness(tmp_path: Path) -> None:
         ("hello", "../../x", "no name of a voice"),
     ],
 )
-def test_what_no_engine_shall_get(text: str, voice: str, told: str) -> None:
+def test_what_no_engine_shall_get(tmp_path: Path, text: str, voice: str, told: str) -> None:
     request = SpeechRequest(text=text, language="en", voice=voice)
     with pytest.raises(SpeechError, match=told):
         checked(request)
     with pytest.raises(SpeechError, match=told):
-        asyncio.run(spoken(Whistler(), request, 1.0))
+        asyncio.run(spoken(Whistler(), request, 1.0, tmp_path))
 
 
 def test_engines_that_are_not_there() -> None:
