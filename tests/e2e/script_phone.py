@@ -173,6 +173,10 @@ class ScriptPhone:
         assert failed.response is not None
         return self._invite(uri, (self._credentials(failed.response, "INVITE", uri),))
 
+    def invite_as_peer(self, number: str) -> int:
+        """Call a number as a trunk does, which is known by its address alone; the usage of the INVITE."""
+        return self._invite(f"sip:{number}@{self.domain}", ())
+
     def _invite(self, uri: str, headers: tuple[tuple[str, str], ...]) -> int:
         return self.send(
             SendInvite(
