@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from admin_api.app import control_app, open_app
 from admin_api.running import Running
@@ -74,7 +76,7 @@ class Doors:
         await self._serve(open_app(self._running, state), bound, tls)
 
     async def _serve(self, app: web.Application, bound: socket.socket, tls: ssl.SSLContext | None = None) -> None:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE_S)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE_S, logger=_http_log())
         await runner.setup()
         self._runners.append(runner)
         await web.SockSite(runner, bound, ssl_context=tls).start()
@@ -113,6 +115,20 @@ class Doors:
             await runner.cleanup()
         self._runners.clear()
         (self._running.settings.data.directory / CONTROL_SOCKET).unlink(missing_ok=True)
+
+
+class _OurFaults(logging.Filter):
+    """Lets pass what is wrong here. That a peer sent no HTTP is answered 400, and is worth no traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+def _http_log() -> logging.Logger:
+    log = logging.getLogger("admin_api.http")
+    if not log.filters:
+        log.addFilter(_OurFaults())
+    return log
 
 
 def control_socket(directory: Path) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
 import sqlite3
 import ssl
 import subprocess
@@ -244,6 +245,15 @@ def test_frame(server: Server, api: ApiClient) -> None:
     assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert not re.findall(r"(?:src|href)='(?!/api)", page.body)
     assert nobody.ask("GET", "/metrics").status == 200
+
+
+def test_what_is_no_http_leaves_no_trace_in_the_log(server: Server) -> None:
+    for raw in (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"\x16\x03\x01\x02\r\n\r\n"):
+        with closing(socket.create_connection((server.host, server.http_port), timeout=10)) as peer:
+            peer.sendall(raw)
+            assert peer.recv(4096).startswith(b"HTTP/1.0 400 ") or raw[:1] == b"\x16"
+    assert "BadHttpMessage" not in server.log()
+    assert "Traceback" not in server.log()
 
 
 def _identities(server: Server) -> dict[str, ApiClient]:
