@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+import wave
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +14,8 @@ import pbx
 from pbx.speech.program import run
 from pbx.speech.request import SpeechRequest
 
+_POLL_S: Final = 0.01
+_WAVE_HEADER: Final = 44
 _ROOT: Final = str(Path(pbx.__file__).resolve().parent.parent)
 
 
@@ -39,9 +43,21 @@ def main() -> int:
     engine = pyttsx3.init()
     engine.setProperty("voice", wanted["voice"])
     engine.setProperty("rate", wanted["words_per_minute"])
-    engine.save_to_file(wanted["text"], wanted["out"])
+    out = Path(wanted["out"])
+    engine.save_to_file(wanted["text"], str(out))
     engine.runAndWait()
+    # pyttsx3 2.99 comes back before eSpeak has spoken a longer text; `run` ends this process when it takes too long.
+    while not _is_whole(out):
+        time.sleep(_POLL_S)
     return 0
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with wave.open(str(path), "rb") as sound:
+            return 0 < sound.getnframes() * sound.getsampwidth() <= path.stat().st_size - _WAVE_HEADER
+    except (OSError, EOFError, wave.Error):
+        return False
 
 
 if __name__ == "__main__":

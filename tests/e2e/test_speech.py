@@ -49,6 +49,7 @@ def test_an_engine_speaks(name: str) -> None:
     assert 0.1 < len(short) / 16000 < 1.5
     assert len(long) > 2 * len(short)
     assert np.abs(long).max() > 0.05
+    assert 40 < len(say(engine, ("This is a sentence of the text. " * 40)[:990])) / 16000 < 90
     # What looks like an option or a command is only a text.
     assert len(say(engine, "--version; `echo`")) > 8000
 

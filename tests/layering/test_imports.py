@@ -69,6 +69,7 @@ MAY_TOUCH_THE_WORLD: dict[str, frozenset[str]] = {
             "pbx/session.py",
             "pbx/speech/build.py",
             "pbx/speech/program.py",
+            "pbx/speech/pyttsx.py",
             "pbx/speech/rendering.py",
             "pbx/supervisor.py",
             "pbx/trace/tracer.py",
