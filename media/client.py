@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from media.allocator import PortAllocator
 from media.event import MediaEvent, PortClosed, PortEvent, PortStats, WorkerLost, WorkerReady
 from media.launcher import Launcher
+from media.mix_state import RoomSound
 from media.port_state import PortState
+from media.room_places import RoomPlaces
 from media.worker_link import WorkerLink
 from media.worker_protocol import SLOT_BYTES
 
@@ -77,6 +79,7 @@ class MediaClient:
         self._restarts: dict[int, _Restarts] = {}
         self._held: dict[int, _Held] = {}
         self._closing: dict[int, tuple[int, WorkerLink, int]] = {}
+        self._rooms: RoomPlaces[WorkerLink] = RoomPlaces()
         self._free_slots: list[int] = []
         self._next_slot = 0
         self._next_id = 1
@@ -166,9 +169,22 @@ class MediaClient:
             peer = self._held.get(state.relay_to)
             if peer is not None and peer.link is not held.link:
                 self._move(held, peer.link)
+        if state.mix is not None or self._rooms:
+            link = self._rooms.enter(port_id, None if state.mix is None else state.mix.room, held.link)
+            if link is not held.link:
+                self._move(held, link)
         if held.link.up:
             held.link.put(port_id, held.revision, state.pack())
         return held.revision
+
+    def play_in_room(self, room: int, sounds: Sequence[RoomSound]) -> None:
+        """What everybody in a room hears beside its members, whole: one that is left out ends, one that plays goes on.
+
+        A room without members hears nothing. A worker that dies forgets them.
+        """
+        link = self._rooms.of(room)
+        if link is not None and link.up:
+            link.sound(room, [sound.pack() for sound in sounds])
 
     async def confirmed(self, port_id: int, revision: int) -> None:
         """Wait until the worker carried out that revision; at once when the port or the worker is gone."""
@@ -196,6 +212,8 @@ class MediaClient:
         held = self._held.pop(port_id, None)
         if held is None:
             return
+        if self._rooms:
+            self._rooms.leave(port_id)
         held.link.ports -= 1
         self._closing[port_id] = (held.revision, held.link, held.slot)
         if held.link.up:

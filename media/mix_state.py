@@ -62,7 +62,7 @@ class Mix:
     deaf: bool = False
     hears: tuple[tuple[int, float], ...] = ()
     conference: bool = False
-    """Only those who talk are mixed, the three loudest at most: noise of many silent lines does not add up."""
+    """Only those who talk are mixed (of many, the loudest): the noise of many silent lines does not add up."""
 
     def pack(self) -> list[Any]:
         """Give the membership as a list that msgpack can carry."""

@@ -18,6 +18,7 @@ from media.worker_protocol import (
     MOST_OPENS,
     OPEN,
     PUT,
+    SOUND,
     STOP,
     pack,
     unpack,
@@ -116,6 +117,11 @@ class WorkerLink:
         """Queue the port's silent end; another worker goes on with it."""
         self._ends.append([FORGET, port_id])
         self.flush()
+
+    def sound(self, room: int, packed: list[Any]) -> None:
+        """Queue what a room hears beside its members."""
+        self._ends.append([SOUND, room, packed])
+        self._ask_flush()
 
     async def confirmed(self) -> None:
         """Wait until the worker has carried out everything asked so far, or has died."""

@@ -30,6 +30,7 @@ class Group:
         self._speaking: dict[int, list[int]] = {}
         self._down: dict[int, ResamplerBank] = {}
         self._shared: dict[SharedKey, Speaker] = {}
+        self._fresh: list[Member] = []
 
     @property
     def members(self) -> list[Member]:
@@ -42,6 +43,7 @@ class Group:
         rows = self.rooms.members
         self.said = np.zeros((len(rows), self.rate_hz // 50), dtype=np.int16)
         self._hearing, self._speaking = {}, {}
+        self._fresh = [member for member in rows if member.fresh > 0]
         for row, member in enumerate(rows):
             if member.hear_hz != self.rate_hz:
                 self._hearing.setdefault(member.hear_hz, []).append(row)
@@ -101,11 +103,28 @@ class Group:
         if not self._speaking:
             return []
         heard = self.rooms.mix(self.said, sounds)
+        self._wait_for_others()
         spoken: list[Spoken] = []
         for rate_hz, rows in self._speaking.items():
             frames = heard[rows] if rate_hz == self.rate_hz else self._down[rate_hz].process(heard[rows])
             self._encode(rows, frames, spoken)
         return spoken
+
+    def _wait_for_others(self) -> None:
+        """Who has just come in from the relay is sent nothing until somebody else's sound is there to be heard.
+
+        Silence would be a hole in what it hears; without packets its phone bridges the moment.
+        """
+        if not self._fresh:
+            return
+        for member in self._fresh:
+            member.fresh -= 1
+            if self._others_begun(member):
+                member.fresh = 0
+        self._fresh = [member for member in self._fresh if member.fresh > 0]
+
+    def _others_begun(self, member: Member) -> bool:
+        return any(other.playout.begun for other in self.members if other is not member and other.room == member.room)
 
     def _encode(self, rows: list[int], frames: Samples, spoken: list[Spoken]) -> None:
         batches: dict[str, list[int]] = {}
@@ -114,6 +133,8 @@ class Group:
         for place, row in enumerate(rows):
             member = self.members[row]
             speaker = member.speaker
+            if member.fresh > 0:
+                continue
             if speaker.batched:
                 batches.setdefault(speaker.codec.name, []).append(place)
                 continue

@@ -14,6 +14,8 @@ LEAST_DBOV: Final = -50.0
 HANG_TICKS: Final = 15
 """A talker is held for 300 ms after the last loud frame: endings of words are soft."""
 LOUDEST: Final = 3
+SMALL_ROOM: Final = 20
+"""In a room of up to so many, everybody who talks is heard; in larger ones the three that have been loudest of late."""
 _SILENT_DBOV: Final = -90.0
 _FULL_SCALE: Final = 32768.0
 
@@ -59,10 +61,12 @@ class TalkerFinder:
         return self._hang > 0
 
     def loudest(self, talking: Flags, starts: NDArray[np.intp]) -> Flags:
-        """Of the talkers of each room (rooms begin at these rows) the three that have been loudest of late."""
+        """Of the talkers of each room (rooms begin at these rows) those that are heard."""
         chosen = talking.copy()
         ends = [*starts[1:].tolist(), len(talking)]
         for start, end in zip(starts.tolist(), ends, strict=True):
+            if end - start <= SMALL_ROOM:
+                continue
             here = np.flatnonzero(talking[start:end])
             if len(here) > LOUDEST:
                 order = np.argsort(-self._loud[start + here], kind="stable")

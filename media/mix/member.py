@@ -11,6 +11,8 @@ from media.mix_state import Mix, Voice
 from media.port_state import PortState
 
 NARROW_HZ: Final = 8000
+FRESH_TICKS: Final = 8
+"""For so long who comes in may wait for the first sound."""
 _NOISE: Final = "cn"
 
 
@@ -26,7 +28,7 @@ class Member:
         self.detect = state.detect
         self.event_types = _reported_events(state)
         self.talking = False
-        self.heard_ticks = 0
+        self.fresh = FRESH_TICKS
         self.room_hz = _room_hz(state)
         self.hear_hz = hearing_rate(self.voice, self.room_hz)
         self.playout = Playout(clock_rate=_clock(self.voice), rate_hz=self.hear_hz, types=understood(self))
@@ -46,6 +48,11 @@ class Member:
         self.playout.retune(_clock(self.voice), self.hear_hz, understood(self))
         if (self.voice.speak, self.voice.ptime_ms, self.room_hz) != (spoken.speak, spoken.ptime_ms, before[1]):
             self.speaker = self._make_speaker()
+
+    @property
+    def room(self) -> int | None:
+        """The room it is in."""
+        return None if self.mix is None else self.mix.room
 
     def _make_speaker(self) -> Speaker:
         speak = self.voice.speak

@@ -180,6 +180,11 @@ class Playout:
         return self._assemble()
 
     @property
+    def begun(self) -> bool:
+        """Whether something of the stream has been played."""
+        return self._heard
+
+    @property
     def waiting(self) -> int:
         """Packets that wait."""
         return len(self._store)
