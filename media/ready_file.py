@@ -6,7 +6,10 @@ from media.port_state import Player
 
 
 class ReadyFile(NamedTuple):
-    """A file of raw codec frames (`frame_bytes` 0: framed, each behind its length). A named tuple, so that msgpack carries it as a list: `ReadyFile(*item)`."""
+    """A file of raw codec frames; `frame_bytes` 0: framed, each behind its length.
+
+    A named tuple, so that msgpack carries it as a list: `ReadyFile(*item)`.
+    """
 
     path: str
     duration_ms: int
