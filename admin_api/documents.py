@@ -20,7 +20,7 @@ from admin_api.configuration import (
 )
 from admin_api.endpoint import Content, Endpoint, Reply, Schema
 from admin_api.query import DRY_RUN, LIMIT
-from admin_api.schemas import TEXT, ref
+from admin_api.schemas import OBJECT, TEXT, ref
 
 _DOCUMENTS: Final[Schema] = {
     "type": "object",
@@ -76,7 +76,7 @@ def document_endpoints() -> Iterator[Endpoint]:
         write=True,
         query=(TENANT,),
         content=None,
-        replies={200: Reply(about="A YAML document.", schema=TEXT, type="application/yaml")},
+        replies={200: Reply(about="A YAML document.", schema=OBJECT, type="application/yaml")},
     )
     yield export
     yield replace(export, name="list_configuration_versions", path="/configuration/versions", handler=list_history,

@@ -17,6 +17,10 @@ MOST = 500
 USUAL = 100
 MOST_TEXT = 200
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII)
+_SURROGATES = r"\ud800-\udfff"
+_PLAIN = rf"[^\x00-\x1f\x7f-\x9f\u2028\u2029{_SURROGATES}]"
+"""A letter of a text: anything but controls."""
+_TEXT = re.compile(f"{_PLAIN}+")
 _CURSOR = r"[A-Za-z0-9_-]{1,1200}"
 
 
@@ -78,6 +82,9 @@ class Param:
             found = {"type": "string", "enum": list(self.allowed)}
         elif self.pattern is not None:
             found["pattern"] = f"^{self.pattern}$"
+        elif self.kind == "text":
+            # Half a surrogate pair is no text in JSON either: the pattern need not say so.
+            found["pattern"] = f"^{_PLAIN.replace(_SURROGATES, '')}*$"
         if self.default is not None:
             found["default"] = self.default
         return found
@@ -86,8 +93,8 @@ class Param:
 def _text(param: Param, text: str) -> str:
     if param.allowed and text not in param.allowed:
         raise ValueError("is not known")
-    if not 1 <= len(text) <= param.longest or not text.isprintable():
-        raise ValueError("is empty, too long, or holds what cannot be printed")
+    if not 1 <= len(text) <= param.longest or _TEXT.fullmatch(text) is None:
+        raise ValueError("is empty, too long, or holds control characters")
     if param.pattern is not None and re.fullmatch(param.pattern, text) is None:
         raise ValueError("does not fit")
     return text

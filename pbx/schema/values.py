@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import no_info_after_validator_function
 
 from media.codec import CODEC_FORMATS
 from sip.digest import ALGORITHMS
@@ -32,26 +35,47 @@ def refused(message: str, allowed: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{message}", {"message": message, "allowed": allowed})
 
 
-def _matching(pattern: str, kind: str) -> AfterValidator:
-    compiled = re.compile(pattern)
+@dataclass(frozen=True, slots=True)
+class _Matching:
+    """Text that fits a pattern; the JSON schema says so too."""
 
-    def check(value: str) -> str:
-        if compiled.fullmatch(value) is None:
-            raise refused(f"{value[:80]!r} is not {kind}", pattern)
-        return value
+    pattern: str
+    kind: str
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        compiled = re.compile(self.pattern)
+
+        def check(value: str) -> str:
+            if compiled.fullmatch(value) is None:
+                raise refused(f"{value[:80]!r} is not {self.kind}", self.pattern)
+            return value
+
+        return no_info_after_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(schema) | {"pattern": f"^({self.pattern})$"}
 
 
-def _one_of(names: tuple[str, ...], kind: str, fold: Callable[[str], str]) -> AfterValidator:
-    known = {fold(name): name for name in names}
+@dataclass(frozen=True, slots=True)
+class _OneOf:
+    """One of some names, in any case that `fold` makes equal."""
 
-    def check(value: str) -> str:
-        if (name := known.get(fold(value))) is None:
-            raise refused(f"{value[:80]!r} is not {kind}", " | ".join(names))
-        return name
+    names: tuple[str, ...]
+    kind: str
+    fold: Callable[[str], str]
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        fold, known = self.fold, {self.fold(name): name for name in self.names}
+
+        def check(value: str) -> str:
+            if (name := known.get(fold(value))) is None:
+                raise refused(f"{value[:80]!r} is not {self.kind}", " | ".join(self.names))
+            return name
+
+        return no_info_after_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(schema) | {"enum": list(self.names)}
 
 
 def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -131,28 +155,28 @@ def _hash(value: str) -> str:
     return value
 
 
-ExtensionNumber = Annotated[str, _matching("[0-9]{2,8}", "2-8 digits")]
-ServiceNumber = Annotated[str, _matching("[0-9*#]{2,16}", "a number of an internal service")]
-AccessNumber = Annotated[str, _matching(r"\+?[0-9]{2,20}", "an access number")]
-ExternalNumber = Annotated[str, _matching(r"\+?[0-9*#]{1,32}", "a number to dial")]
-TenantKey = Annotated[str, _matching("[a-z0-9-]{2,32}", "a tenant key")]
-TrunkName = Annotated[str, _matching("[A-Za-z0-9_.-]{1,64}", "a trunk name")]
-UserName = Annotated[str, _matching("[A-Za-z0-9_.+-]{1,64}", "a user name")]
-PromptName = Annotated[str, _matching("[a-z0-9][a-z0-9/_-]{0,63}", "a prompt name")]
-DisplayName = Annotated[str, _matching(r'[^\x00-\x1f\x7f"<>]{1,80}', "a display name")]
-Language = Annotated[str, _matching("[a-z]{2}(-[a-z]{2})?", "a language")]
-Country = Annotated[str, _matching("[a-z]{2}", "a country code in small letters")]
+ExtensionNumber = Annotated[str, _Matching("[0-9]{2,8}", "2-8 digits")]
+ServiceNumber = Annotated[str, _Matching("[0-9*#]{2,16}", "a number of an internal service")]
+AccessNumber = Annotated[str, _Matching(r"\+?[0-9]{2,20}", "an access number")]
+ExternalNumber = Annotated[str, _Matching(r"\+?[0-9*#]{1,32}", "a number to dial")]
+TenantKey = Annotated[str, _Matching("[a-z0-9-]{2,32}", "a tenant key")]
+TrunkName = Annotated[str, _Matching("[A-Za-z0-9_.-]{1,64}", "a trunk name")]
+UserName = Annotated[str, _Matching("[A-Za-z0-9_.+-]{1,64}", "a user name")]
+PromptName = Annotated[str, _Matching("[a-z0-9][a-z0-9/_-]{0,63}", "a prompt name")]
+DisplayName = Annotated[str, _Matching(r'[^\x00-\x1f\x7f"<>]{1,80}', "a display name")]
+Language = Annotated[str, _Matching("[a-z]{2}(-[a-z]{2})?", "a language")]
+Country = Annotated[str, _Matching("[a-z]{2}", "a country code in small letters")]
 Hash = Annotated[str, AfterValidator(_hash)]
-TokenName = Annotated[str, _matching("[A-Za-z0-9_.-]{1,64}", "a token name")]
+TokenName = Annotated[str, _Matching("[A-Za-z0-9_.-]{1,64}", "a token name")]
 TokenHash = Annotated[str, AfterValidator(_hash), Field(min_length=64)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Host = Annotated[str, AfterValidator(_host)]
 Network = Annotated[str, AfterValidator(_network)]
 Source = Annotated[str, AfterValidator(_source)]
 Password = Annotated[str, AfterValidator(_password)]
-Codec = Annotated[str, _one_of(tuple(CODEC_FORMATS), "a codec", str.lower)]
-Transport = Annotated[str, _one_of(_TRANSPORTS, "a transport", str.lower)]
-Algorithm = Annotated[str, _one_of(tuple(ALGORITHMS), "a digest algorithm", str.upper)]
+Codec = Annotated[str, _OneOf(tuple(CODEC_FORMATS), "a codec", str.lower)]
+Transport = Annotated[str, _OneOf(_TRANSPORTS, "a transport", str.lower)]
+Algorithm = Annotated[str, _OneOf(tuple(ALGORITHMS), "a digest algorithm", str.upper)]
 Codecs = Annotated[tuple[Codec, ...], AfterValidator(_unique)]
 Transports = Annotated[tuple[Transport, ...], AfterValidator(_unique)]
 Algorithms = Annotated[tuple[Algorithm, ...], AfterValidator(_unique)]
