@@ -52,6 +52,7 @@ class Baresip:
     """One baresip process, registered at one extension, that answers every call at once.
 
     `codec` is the only one that it has, in its own words (such as `opus/48000/2`); by default both laws of G.711.
+    `played` is the sound that it says, at 8 kHz within +-1.
     """
 
     def __init__(
@@ -65,10 +66,11 @@ class Baresip:
         transport: str = "udp",
         ca_file: Path | None = None,
         codec: str | None = None,
+        played: Samples | None = None,
     ) -> None:
         self._transport = transport
         self.extension = extension
-        self.played = noise_speech(seed, PLAY_S)
+        self.played = noise_speech(seed, PLAY_S) if played is None else played
         self._server = server
         self._folder = folder / f"baresip-{extension}"
         self._folder.mkdir(parents=True)

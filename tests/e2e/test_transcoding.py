@@ -1,39 +1,69 @@
-"""Phones without a common codec call each other, and hear each other all the same."""
+"""Phones without a common codec call each other, and hear speech as well as the two codings in a row leave it."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pesq import pesq  # type: ignore[import-untyped]
 
 from tests.e2e.baresip import Baresip
 from tests.e2e.ports import Ports
 from tests.e2e.server import CallBook, Server
-from tests.e2e.sound import RATE_HZ, likeness
+from tests.e2e.sound import RATE_HZ, Samples
+from tests.media.audio_chain import by_ffmpeg
+from tests.media.speech import speech
 
-G722, OPUS = "G722/16000/1", "opus/48000/2"
-TALK_S, SETTLED_S = 8.0, 3.0
+TALK_S, SETTLED_S = 10.0, 3.0
 """The delay is adjusted in the beginning, and what is played there is a little shorter than what was said."""
-NOT_HEARD = 0.3
+WITHIN = 0.1
+PROMPTS = ("agent-loginok", "conf-adminmenu", "vm-intro", "vm-options")
+
+# As the phone calls it -> as the chain of FFmpeg's coders does.
+CODINGS = {"PCMU": "PCMU", "PCMA": "PCMA", "G722/16000/1": "G722", "opus/48000/2": "Opus 48"}
 
 
-def heard(codecs: tuple[str, str]) -> float:
-    """How alike what one says and the other hears must be.
-
-    Opus keeps how noise sounds, and not its waveform; between two sample rates its highest part is lost.
-    """
-    return 0.6 if OPUS in codecs else 0.75 if G722 in codecs else 0.9
+def words(turn: int) -> Samples:
+    """A minute of recorded speech; each turn begins elsewhere."""
+    spoken = np.concatenate([speech(name) for name in PROMPTS]).astype(np.float64) / 32768
+    return np.roll(np.tile(spoken, 5), -turn * 3 * RATE_HZ)[: 60 * RATE_HZ]
 
 
-@pytest.mark.parametrize(("one", "other"), [("PCMU", "PCMA"), ("PCMA", G722), (OPUS, "PCMU"), (G722, OPUS)])
+def as_int16(samples: Samples) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+    return np.round(samples * 32767).astype(np.int16)
+
+
+def said_as(heard: Samples, played: Samples) -> Samples:
+    """The part of what was played that a recording holds."""
+    size = 1 << (len(heard) + len(played)).bit_length()
+    alike = np.fft.irfft(np.fft.rfft(played, size) * np.conj(np.fft.rfft(heard, size)), size)
+    at = int(np.argmax(alike[: len(played) - len(heard)]))
+    return played[at : at + len(heard)]
+
+
+def check_speech(heard: Samples, played: Samples, codings: list[str]) -> None:
+    """As good as by FFmpeg's coders, one after the other."""
+    heard = heard[int(SETTLED_S * RATE_HZ) :]
+    said = as_int16(said_as(heard, played))
+    chain = by_ffmpeg(codings, said[: len(said) // 960 * 960])
+    ours = pesq(RATE_HZ, said, as_int16(heard), "nb")
+    theirs = pesq(RATE_HZ, said[: len(chain)], chain, "nb")
+    assert ours >= theirs - WITHIN, (codings, ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("PCMU", "PCMA"), ("PCMA", "G722/16000/1"), ("opus/48000/2", "PCMU"), ("G722/16000/1", "opus/48000/2")],
+)
 def test_each_is_turned_into_the_other(
     demo: Server, book: CallBook, ports: Ports, tmp_path: Path, one: str, other: str
 ) -> None:
     with ExitStack() as started:
         pair = []
-        for extension, seed, codec in (("1006", 6, one), ("1007", 7, other)):
-            phone = Baresip(demo, ports, tmp_path, extension, seed=seed, codec=codec)
+        for extension, turn, codec in (("1006", 0, one), ("1007", 1, other)):
+            phone = Baresip(demo, ports, tmp_path, extension, seed=turn, codec=codec, played=words(turn))
             started.callback(phone.close)
             phone.start()
             pair.append(phone)
@@ -46,10 +76,12 @@ def test_each_is_turned_into_the_other(
         ann.hang_up()
         for phone in pair:
             phone.wait_event("CALL_CLOSED")
-        for phone, far in ((ann, ben), (ben, ann)):
-            recording = phone.take_recording()[int(SETTLED_S * RATE_HZ) :]
-            assert likeness(recording, far.played) > heard((one, other))
-            assert likeness(recording, phone.played) < NOT_HEARD
+        for talker, listener, codecs in ((ann, ben, (one, other)), (ben, ann, (other, one))):
+            if codecs[0].startswith("G722"):
+                # baresip 1.0 makes 16 kHz of its file by doubling samples: what it says is no measure.
+                listener.take_recording()
+                continue
+            check_speech(listener.take_recording(), talker.played, [CODINGS[codec] for codec in codecs])
         row = book.one()
         assert (row["result"], row["loss_pct"]) == ("answered", 0)
         assert row["codec"].lower() in one.lower()
