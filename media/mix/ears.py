@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.codecs import Samples
+from media.detect.beep import BeepListener
 from media.detect.dtmf import DtmfReceiver
-from media.event import DigitReceived, PortEvent
+from media.detect.fax import FaxListener
+from media.detect.tone_found import ToneListener
+from media.event import DigitReceived, PortEvent, ToneHeard
 from media.mix.bank import ResamplerBank
 from media.mix.group import Group
 from media.mix.key_echo import KeyEcho
@@ -19,6 +22,21 @@ from media.mix.member import Member
 
 RATE_HZ: Final = 8000
 """Of all detectors: what they look for lies in the telephone band."""
+
+
+def _voice_listener() -> ToneListener:
+    # An extension module that most workers never need.
+    from media.detect.voice import VoiceListener
+
+    return VoiceListener()
+
+
+_LISTENERS: Final[dict[str, Callable[[], ToneListener]]] = {
+    "fax": FaxListener,
+    "voice": _voice_listener,
+    "beep": BeepListener,
+}
+"""By the names of `media.mix_state.DETECTORS`; that of keys is one of its own."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,6 +58,7 @@ class Ears:
         self._banks: dict[int, ResamplerBank] = {}
         self._rows: dict[str, NDArray[np.intp]] = {}
         self._dtmf = DtmfReceiver()
+        self._listeners: dict[str, ToneListener] = {}
         self._echo = KeyEcho()
 
     @property
@@ -66,6 +85,7 @@ class Ears:
         self._banks = banks
         self._rows = {name: self._wanting(name) for name in {name for one in self._members for name in one.detect}}
         self._dtmf.arrange(self._keys("dtmf"))
+        self._arrange_listeners()
         self._echo.keep({member.port_id for member in self._members})
 
     def event_packet(self, port_id: int, payload: bytes) -> None:
@@ -77,7 +97,18 @@ class Ears:
         said = self._said()
         events: list[PortEvent] = []
         self._hear_keys(said, events)
+        for name, listener in self._listeners.items():
+            self._hear_tones(listener, said, self._rows[name], events)
         return events
+
+    def _arrange_listeners(self) -> None:
+        for name, make in _LISTENERS.items():
+            if name not in self._rows:
+                self._listeners.pop(name, None)
+                continue
+            if name not in self._listeners:
+                self._listeners[name] = make()
+            self._listeners[name].arrange(self._keys(name))
 
     def _said(self) -> Samples:
         parts: list[Samples] = []
@@ -90,14 +121,29 @@ class Ears:
         rows = self._rows.get("dtmf")
         if rows is None:
             return
-        members = {self._members[row].port_id: self._members[row] for row in rows.tolist()}
         heard = self._dtmf.process(said if len(rows) == len(said) else said[rows])
+        if not heard and not self._echo.waiting:
+            self._echo.tick([])
+            return
+        members = {self._members[row].port_id: self._members[row] for row in rows.tolist()}
         certain = self._echo.tick(
             [(one.key, one.digit, one.duration_ms, bool(members[one.key].event_types)) for one in heard if one.ended]
         )
         events += [
             DigitReceived(port_id=port_id, revision=members[port_id].revision, digit=digit, duration_ms=duration_ms)
             for port_id, digit, duration_ms in certain
+        ]
+
+    def _hear_tones(
+        self, listener: ToneListener, said: Samples, rows: NDArray[np.intp], events: list[PortEvent]
+    ) -> None:
+        found = listener.process(said if len(rows) == len(said) else said[rows])
+        if not found:
+            return
+        revisions = {self._members[row].port_id: self._members[row].revision for row in rows.tolist()}
+        events += [
+            ToneHeard(port_id=key, revision=revisions[key], tone=tone, after_ms=after_ms)
+            for key, tone, after_ms in found
         ]
 
     def _wanting(self, name: str) -> NDArray[np.intp]:

@@ -26,6 +26,11 @@ class KeyEcho:
         """(Port, digit) -> the tick of its last event packet; sixteen of a port at most."""
         self._held: deque[tuple[int, Key]] = deque()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether any key is held back."""
+        return bool(self._held)
+
     def keep(self, port_ids: set[int]) -> None:
         """Forget all but these ports."""
         self._events = {key: tick for key, tick in self._events.items() if key[0] in port_ids}

@@ -9,11 +9,12 @@ import pytest
 
 from media.codecs import CODECS, Samples
 from media.detect.dtmf_tone import DtmfTones
-from media.event import DigitReceived, PortEvent
+from media.event import DigitReceived, PortEvent, ToneHeard
 from media.mix.mixer import Mixer
 from media.mix_state import Heard, Mix, Voice
 from media.port_state import PortState
 from tests.media.mix.network import TICK_NS
+from tests.media.speech import speech
 
 TYPES = {"pcmu": 0, "pcma": 8, "g722": 9, "opus": 111}
 EVENTS = 101
@@ -161,3 +162,18 @@ class TestKeysThatComeTwice:
 
     def test_events_of_no_key_and_empty_ones_do_no_harm(self) -> None:
         assert self.pressed("1", {13: (1, b""), 14: (1, event(99, 10)), 15: (1, event(16, 10))}) == "1"
+
+
+def test_other_detectors_tell_what_they_hear() -> None:
+    at = np.arange(4000) / 8000
+    tone = np.round(4000 * np.sin(2 * np.pi * 1100 * at)).astype(np.int16)
+    silence = np.zeros(4000, dtype=np.int16)
+    line = Line()
+    line.mixer.put(1, 4, state(mix=Mix(room=1), detect=("fax", "beep")))
+    line.mixer.put(2, 1, state(detect=("voice", "dtmf")))
+    line.mixer.put(3, 1, state(detect=("beep",)))
+    line.says(1, "pcmu", np.concatenate([silence, tone, silence]), 8000)
+    line.says(2, "pcmu", np.concatenate([silence, speech("vm-intro"), silence]), 8000)
+    line.run(400)
+    told = [(one.port_id, one.revision, one.tone) for one in line.events if isinstance(one, ToneHeard)]
+    assert sorted(told) == [(1, 4, "beep"), (1, 4, "cng"), (2, 1, "silence"), (2, 1, "voice")]
