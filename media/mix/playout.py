@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from media.codecs import CODECS, BadPayload, Codec, Decoder, Samples
-from media.comfort_noise import ComfortNoise, NoiseMaker
-from media.concealment import Concealer
 from media.mix.delay import DelayGauge
+from media.mix.filler import Filler, Understood
 from media.mix.splice import SHORTEST_MS, longer, shorter
 from media.mix.timeline import Timeline
 
@@ -39,16 +37,6 @@ class PlayoutCounts:
     bad: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """What one payload type means: a codec and its decoder, comfort noise (codec None), or nothing audible."""
-
-    codec: Codec | None = None
-    decoder: Decoder | None = None
-    units_per_ms: int = 8
-    noise: bool = False
-
-
 class Playout:
     """Owned by one port. `rate_hz` is that of what it gives; `clock_rate` the timestamps'."""
 
@@ -72,11 +60,7 @@ class Playout:
         """Decoded and not given yet: what `_at` and on holds."""
         self._owed = 0
         """Timestamp units given out of nothing while nothing was there, the stream's place kept meanwhile."""
-        self._past: deque[Samples | tuple[Understood, bytes]] = deque(maxlen=3)
-        self._concealer: Concealer | None = None
-        self._noise: NoiseMaker | None = None
-        self._heard = False
-        """Something of the stream has been played: there is a sound to be gone on with."""
+        self._filler = Filler(rate_hz)
         self._gauge = DelayGauge()
         self._unlike = 0
         """Ticks for which no splice is looked for, since the last try found none that would not be heard."""
@@ -89,6 +73,7 @@ class Playout:
             self._clock, self.rate_hz = clock_rate, rate_hz
             self._samples = rate_hz * TICK_MS // 1000
             self._units = clock_rate * TICK_MS // 1000
+            self._filler = Filler(rate_hz)
             self._forget()
         self.types = types
 
@@ -133,9 +118,7 @@ class Playout:
 
     def _forget(self) -> None:
         self._ssrc = None
-        self._heard = False
-        self._concealer = None
-        self._past.clear()
+        self._filler.forget()
         self._store.clear()
         self._ready = self._ready[:0]
         self._owed = 0
@@ -162,7 +145,7 @@ class Playout:
 
     def pull(self) -> bytes | Samples | None:
         """The next 20 ms: samples, or a payload of a table codec that holds just these, or None for silence."""
-        if not len(self._ready) and not self._owed and self._concealer is None:
+        if not len(self._ready) and not self._owed and not self._filler.filling:
             row = self._store.get(self._next)
             if row is not None and row[0] == self._at and not self._moving:
                 known = self.types.get(row[1])
@@ -172,17 +155,16 @@ class Playout:
                         del self._store[self._next]
                         self._next += 1
                         self._at += self._units
-                        self._past.append((known, payload))
+                        self._filler.played((known.codec, payload))
+                        self._filler.speech()
                         self.given_codec = known.codec
-                        self._heard = True
-                        self._noise = None
                         return payload
         return self._assemble()
 
     @property
     def begun(self) -> bool:
         """Whether something of the stream has been played."""
-        return self._heard
+        return self._filler.begun
 
     @property
     def waiting(self) -> int:
@@ -224,7 +206,7 @@ class Playout:
     def _give(self, count: int) -> Samples:
         given, self._ready = self._ready[:count], self._ready[count:]
         self._at += self._to_units(count)
-        self._past.append(given)
+        self._filler.played(given)
         return given
 
     def _to_units(self, samples: int) -> int:
@@ -250,47 +232,32 @@ class Playout:
         if abs(gap) > LEAP_MS * self._clock // 1000:
             self._at += gap
             gap = 0
-        if gap > 0:
-            missing = self._to_samples(gap)
+        missing = self._to_samples(gap)
+        if missing > 0:
             room = wanted - len(self._ready)
             if missing >= room and wanted > self._samples:
                 return False  # No need to hurry: what would be cut is not there.
-            self._append(self._quiet(min(missing, room)))
+            self._append(self._filler.quiet(min(missing, room), self._decoders))
             return True
         del self._store[self._next]
         self._next += 1
         known = self.types.get(payload_type)
         if known is None:
             return True
-        if known.noise:
-            self._hear_noise(payload)
-            return True
-        if known.decoder is None:
-            return True
-        self._noise = None
-        self._heard = True
         try:
-            samples = known.decoder.decode(payload)
+            self._take(known, payload, max(0, -missing))
         except BadPayload:
             self.counts.bad += 1
-            return True
-        if gap < 0:
-            samples = samples[self._to_samples(-gap) :]
-        if self._concealer is not None:
-            samples = self._concealer.good(samples)
-            self._concealer = None
-        self._append(samples)
         return True
 
-    def _hear_noise(self, payload: bytes) -> None:
-        try:
-            noise = ComfortNoise.parse(payload)
-        except BadPayload:
-            self.counts.bad += 1
-            return
-        if self._noise is None:
-            self._noise = NoiseMaker(np.random.default_rng(self._ssrc))
-        self._noise.hear(noise)
+    def _take(self, known: Understood, payload: bytes, overlap: int) -> None:
+        """Make a packet's sound ready, but for what another has given already. Raises BadPayload."""
+        if known.noise:
+            self._filler.describe(payload, self._ssrc or 0)
+        elif known.decoder is not None:
+            self._filler.speech()
+            samples = known.decoder.decode(payload)[overlap:]
+            self._append(self._filler.join(samples))
 
     def _append(self, samples: Samples) -> None:
         self._ready = np.concatenate([self._ready, samples]) if len(self._ready) else samples
@@ -330,8 +297,8 @@ class Playout:
     def _make_up(self) -> Samples | None:
         """Nothing is there: something like what was, fading; the stream's place is kept in case it only is late."""
         missing = self._samples - len(self._ready)
-        if self._noise is not None:
-            made: Samples | None = self._noise.make(missing)
+        if self._filler.noisy:
+            made: Samples | None = self._filler.quiet(missing, self._decoders)
         elif self._owed * 1000 > MOST_DELAY_MS * self._clock:
             made = None
         else:
@@ -341,37 +308,21 @@ class Playout:
         self._at += self._to_units(ready)
         if made is None:
             given = None if not ready else np.concatenate([self._ready, np.zeros(missing, dtype=np.int16)])
-            self._concealer = None
-            self._past.clear()
+            self._filler.rest()
         else:
             given = np.concatenate([self._ready, made]) if ready else made
         self._ready = self._ready[:0]
         return given
 
-    def _quiet(self, count: int) -> Samples:
-        """What is heard while the far end sends nothing on purpose."""
-        return self._noise.make(count) if self._noise is not None else self._fade(count)
-
     def _conceal(self, count: int) -> Samples:
         """Sound in place of what is lost."""
-        if self._heard:
+        if self._filler.begun:
             self.counts.concealed_ms += count * 1000 // self.rate_hz
-        return self._fade(count)
+        return self._filler.fade(count, self._decoders)
 
-    def _fade(self, count: int) -> Samples:
-        """More of what was heard last, fading out."""
-        if not self._heard:
-            return np.zeros(count, dtype=np.int16)
-        for known in self.types.values():
-            if known.decoder is not None:
-                made = known.decoder.conceal(count)
-                if made is not None:
-                    return made
-        if self._concealer is None:
-            self._concealer = Concealer(self.rate_hz)
-            for one in self._past:
-                self._concealer.good(_samples(one))
-        return self._concealer.conceal(count)
+    @property
+    def _decoders(self) -> list[Decoder | None]:
+        return [known.decoder for known in self.types.values()]
 
     # -- delay
 
@@ -411,11 +362,3 @@ class Playout:
         self._ready = self._ready[:0]
         self._owed = 0
         self._at = max(self._at, row[0])
-
-
-def _samples(past: Samples | tuple[Understood, bytes]) -> Samples:
-    if isinstance(past, tuple):
-        known, payload = past
-        assert known.codec is not None
-        return known.codec.decode_rows(np.frombuffer(payload, dtype=np.uint8))
-    return past

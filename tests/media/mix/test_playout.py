@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from media.codecs import CODECS
-from media.mix.playout import Playout, Understood
+from media.mix.filler import Understood
+from media.mix.playout import Playout
 from tests.media.mix.network import Packet, likeness, listen, new_playout, steps, stream, tone
 
 
@@ -198,3 +199,37 @@ def test_a_day_of_ticks_leaks_nothing() -> None:
         playout.pull()
     assert playout.delay_ms <= 200
     assert playout.waiting <= 12
+
+
+def test_a_timestamp_between_two_samples_is_no_gap() -> None:
+    codec = CODECS["opus"]
+    payload = codec.encoder(8000, None).encode(tone(0.02))
+    playout = Playout(clock_rate=48000, rate_hz=8000, types={111: Understood(codec=codec, decoder=codec.decoder(8000))})
+    for number in range(50):
+        playout.packet(1.0, 1, number, number * 960 + number % 6, 111, payload)
+        playout.pull()
+    assert playout.waiting <= 12
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_comes_every_tick_gives_twenty_milliseconds(seed: int) -> None:
+    rng = random.Random(seed)
+    playout = new_playout()
+    sequence, timestamp, ssrc = 65_000, 0, 1
+    for _ in range(3000):
+        for _ in range(rng.choice((0, 1, 1, 1, 2, 5))):
+            sequence += rng.choice((1, 1, 1, 1, 0, 2, -3, rng.randrange(1 << 16)))
+            timestamp += rng.choice((160, 160, 160, 160, 0, 80, 161, -160, 48_000, rng.randrange(1 << 32)))
+            ssrc = ssrc if rng.random() < 0.99 else rng.randrange(1 << 32)
+            payload = rng.randbytes(rng.choice((160, 160, 160, 0, 1, 80, 240, 1400)))
+            playout.packet(
+                rng.uniform(0.0, 20.0),
+                ssrc,
+                sequence & 0xFFFF,
+                timestamp & 0xFFFFFFFF,
+                rng.choice((0, 0, 0, 13, 101)),
+                payload,
+            )
+        given = playout.pull()
+        assert given is None or len(given) == 160
+    assert playout.waiting <= 256
