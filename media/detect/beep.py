@@ -76,13 +76,14 @@ class BeepListener:
         within = np.where(self._lasted <= _SOFT_EDGE, _SETTLING_HZ, _WITHIN_HZ)
         same = pure & (self._lasted > 0) & (np.abs(hz - self._hz) <= within) & even
         self._missed = np.where(same, 0, self._missed + 1).astype(np.int32)
-        kept = same | ((self._lasted > 0) & (self._missed <= _BRIDGED))
+        settling = self._lasted <= _SOFT_EDGE
+        # A first stretch that held but the edge of the tone says little: the next one begins it anew.
+        kept = same | ((self._lasted > 0) & (self._missed <= _BRIDGED) & ~(pure & settling))
         lasted_ms = (self._lasted - _BRIDGED + 1) * HOP_MS
         ended = (self._lasted > 0) & ~kept & (loud <= self._dbm0 - _QUIETER_DB)
         ended &= (lasted_ms >= LEAST_MS) & (lasted_ms <= MOST_MS + 2 * HOP_MS)
         heard += [ToneFound(self._keys[row], "beep", int(lasted_ms[row])) for row in np.flatnonzero(ended)]
         begins = pure & ~kept
-        settling = same & (self._lasted <= _SOFT_EDGE)
-        self._hz = np.where(begins | settling, hz, self._hz)
+        self._hz = np.where(begins | (same & settling), hz, self._hz)
         self._dbm0 = np.where(same | begins, dbm0, self._dbm0)
         self._lasted = np.where(kept, self._lasted + 1, np.where(begins, 1, 0)).astype(np.int32)

@@ -16,8 +16,8 @@ RATE_HZ: Final = 8000
 TICK_MS: Final = 20
 HANG_MS: Final = 300
 """Pauses within speech are shorter."""
-BEGIN_MS: Final = 80
-"""Of voice, before it is told: a click or a cough is no voice."""
+BEGIN_MS: Final = 120
+"""Of voice, before it is told: a click, or noise that sets in, is no voice."""
 _STRICT: Final = 3
 """Of the modes 0..3 the one that takes noise for voice least."""
 _LEAST_DBOV: Final = -52.0
