@@ -1,7 +1,8 @@
 PYTHON ?= $(shell scripts/python)
 VENV := .venv
 BIN := $(VENV)/bin
-BUILT := setup.py pyproject.toml $(wildcard media/*.pyx media/*.pxd media/codecs/*.pxd) media/codecs/g722.py
+BUILT := setup.py pyproject.toml $(wildcard media/*.pyx media/*.pxd media/codecs/*.pxd media/mix/*.pxd) \
+         media/codecs/g722.py $(patsubst %.pxd,%.py,$(wildcard media/mix/*.pxd))
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: help install serve test check format bench soak clean
@@ -60,4 +61,4 @@ soak: $(VENV)/.test
 	$(BIN)/python -m bench.soak_fuzz
 
 clean:
-	rm -rf $(VENV) build *.egg-info media/*.so media/*.c media/codecs/*.so media/codecs/*.c
+	rm -rf $(VENV) build *.egg-info media/*.so media/*.c media/codecs/*.so media/codecs/*.c media/mix/*.so media/mix/*.c

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+from media.mix.splice import SHORTEST_MS
 
 TICK_MS: Final = 20
 MARGIN_MS: Final = 5.0
@@ -16,7 +17,6 @@ WINDOW: Final = 100
 _NEVER: Final = 1e9
 
 
-@dataclass(slots=True)
 class DelayGauge:
     """Says how much delay is to be added (`stretch_ms`) or may be taken away (`cut_ms`); the playout does it.
 
@@ -25,14 +25,15 @@ class DelayGauge:
     is needed in `ahead_ms // 20` ticks from that one.
     """
 
-    stretch_ms: float = 0.0
-    cut_ms: float = 0.0
-    _margin_ms: float = MARGIN_MS
-    _tight_ms: float = _NEVER
-    _earlier_tight_ms: float = _NEVER
-    _spare_ms: float = _NEVER
-    _earlier_spare_ms: float = _NEVER
-    _seen: int = 0
+    def __init__(self) -> None:
+        self.stretch_ms = self.cut_ms = 0.0
+        self._margin_ms = MARGIN_MS
+        self._tight_ms = self._earlier_tight_ms = self._spare_ms = self._earlier_spare_ms = _NEVER
+        self._seen = 0
+
+    def moving(self) -> bool:
+        """Whether the delay is to be changed."""
+        return self.stretch_ms > 0.0 or self.cut_ms > 0.0
 
     def arrived(self, ahead_ms: float, early_ms: float) -> None:
         """A packet came in time, or only just not."""
@@ -72,12 +73,12 @@ class DelayGauge:
 
     def stretched(self, by_ms: float) -> None:
         """So much delay was added; what was seen before says nothing of it."""
-        self.stretch_ms = max(0.0, self.stretch_ms - by_ms)
+        self.stretch_ms = _rest(self.stretch_ms - by_ms)
         self.begin()
 
     def cut(self, by_ms: float) -> None:
         """So much delay was taken away."""
-        self.cut_ms = max(0.0, self.cut_ms - by_ms)
+        self.cut_ms = _rest(self.cut_ms - by_ms)
         self.begin()
 
     def begin(self) -> None:
@@ -89,3 +90,8 @@ class DelayGauge:
         """Another stream."""
         self.stretch_ms = self.cut_ms = 0.0
         self.begin()
+
+
+def _rest(left_ms: float) -> float:
+    """What is left to be done; too little for a splice is nothing."""
+    return left_ms if left_ms >= SHORTEST_MS else 0.0

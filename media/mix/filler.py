@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,16 +13,6 @@ from media.concealment import Concealer
 
 _REMEMBERED = 3
 """Frames of the past that concealment goes on from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """What one payload type means: a codec and its decoder, comfort noise (codec None), or nothing audible."""
-
-    codec: Codec | None = None
-    decoder: Decoder | None = None
-    units_per_ms: int = 8
-    noise: bool = False
 
 
 class Filler:
@@ -37,12 +26,10 @@ class Filler:
         self.begun = False
         """Something of the stream has been played: there is a sound to be gone on with."""
 
-    @property
     def filling(self) -> bool:
         """Whether the next good frame has to be joined to what was made up."""
         return self._concealer is not None
 
-    @property
     def noisy(self) -> bool:
         """Whether the far end has described the silence that it is in."""
         return self._noise is not None

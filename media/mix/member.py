@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from media.codecs import CODECS
-from media.mix.filler import Understood
 from media.mix.playout import Playout
 from media.mix.speaker import Speaker, speaking_rate
+from media.mix.understood import Understood
 from media.mix_state import Mix, Voice
 from media.port_state import PortState
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from media.codecs import CODECS, BadPayload, Codec, Decoder, Samples
+from media.mix.counts import PlayoutCounts
 from media.mix.delay import DelayGauge
-from media.mix.filler import Filler, Understood
+from media.mix.filler import Filler
 from media.mix.splice import SHORTEST_MS, longer, shorter
 from media.mix.timeline import Timeline
+from media.mix.understood import Understood
 
 TICK_MS: Final = 20
 FIRST_DELAY_MS: Final = 40
@@ -20,21 +21,9 @@ MOST_DELAY_MS: Final = 200
 LEAP_MS: Final = 1000
 """A timestamp that runs ahead of time by more than this is a new timeline, not a pause."""
 _LOOK_AGAIN: Final = 4
+_NOBODY: Final = -1
 KEPT: Final = 256
 """Packets that may wait: over two seconds of the shortest."""
-
-
-@dataclass(slots=True)
-class PlayoutCounts:
-    """What became of the packets; times in ms of sound."""
-
-    late: int = 0
-    duplicate: int = 0
-    recovered: int = 0
-    concealed_ms: int = 0
-    inserted_ms: int = 0
-    removed_ms: int = 0
-    bad: int = 0
 
 
 class Playout:
@@ -49,9 +38,10 @@ class Playout:
         self._clock = clock_rate
         self._samples = rate_hz * TICK_MS // 1000
         self._units = clock_rate * TICK_MS // 1000
-        self._ssrc: int | None = None
+        self._ssrc = _NOBODY
         self._line = Timeline()
         self._store: dict[int, tuple[int, int, bytes]] = {}
+        self._tables = self._table_codecs()
         self._next = 0
         """Sequence number of the packet to be played next."""
         self._at = 0
@@ -76,6 +66,15 @@ class Playout:
             self._filler = Filler(rate_hz)
             self._forget()
         self.types = types
+        self._tables = self._table_codecs()
+
+    def _table_codecs(self) -> dict[int, Codec]:
+        """Payload types of table codecs, one octet a sample at the rate that is given."""
+        return {
+            payload_type: known.codec
+            for payload_type, known in self.types.items()
+            if known.codec is not None and known.codec.levels is not None and self._samples == self._units
+        }
 
     def packet(
         self, early_ms: float, ssrc: int, sequence: int, timestamp: int, payload_type: int, payload: bytes
@@ -117,7 +116,7 @@ class Playout:
         self._at = timestamp - FIRST_DELAY_MS * self._clock // 1000
 
     def _forget(self) -> None:
-        self._ssrc = None
+        self._ssrc = _NOBODY
         self._filler.forget()
         self._store.clear()
         self._ready = self._ready[:0]
@@ -145,20 +144,18 @@ class Playout:
 
     def pull(self) -> bytes | Samples | None:
         """The next 20 ms: samples, or a payload of a table codec that holds just these, or None for silence."""
-        if not len(self._ready) and not self._owed and not self._filler.filling:
+        if not len(self._ready) and not self._owed and not self._filler.filling():
             row = self._store.get(self._next)
-            if row is not None and row[0] == self._at and not self._moving:
-                known = self.types.get(row[1])
-                if known is not None and known.codec is not None and known.codec.levels is not None:
-                    payload = row[2]
-                    if len(payload) == self._samples == self._units:
-                        del self._store[self._next]
-                        self._next += 1
-                        self._at += self._units
-                        self._filler.played((known.codec, payload))
-                        self._filler.speech()
-                        self.given_codec = known.codec
-                        return payload
+            if row is not None and row[0] == self._at and not self._gauge.moving():
+                codec, payload = self._tables.get(row[1]), row[2]
+                if codec is not None and len(payload) == self._samples:
+                    del self._store[self._next]
+                    self._next += 1
+                    self._at += self._units
+                    self._filler.played((codec, payload))
+                    self._filler.speech()
+                    self.given_codec = codec
+                    return payload
         return self._assemble()
 
     @property
@@ -171,11 +168,6 @@ class Playout:
         """Packets that wait."""
         return len(self._store)
 
-    @property
-    def _moving(self) -> bool:
-        """Whether the delay is being changed."""
-        return self._gauge.stretch_ms >= SHORTEST_MS or self._gauge.cut_ms >= SHORTEST_MS
-
     def flush(self) -> list[tuple[int, bytes]]:
         """Take the packets that wait, in order: (payload type, payload); the stream goes on elsewhere."""
         rows = [self._store[number] for number in sorted(self._store)]
@@ -184,7 +176,7 @@ class Playout:
 
     def _assemble(self) -> Samples | None:
         """The slow way: other packet times, gaps, losses, pauses, and changes of the delay."""
-        if self._ssrc is None:
+        if self._ssrc == _NOBODY:
             return None
         wanted = self._samples
         self._unlike -= 1
@@ -253,7 +245,7 @@ class Playout:
     def _take(self, known: Understood, payload: bytes, overlap: int) -> None:
         """Make a packet's sound ready, but for what another has given already. Raises BadPayload."""
         if known.noise:
-            self._filler.describe(payload, self._ssrc or 0)
+            self._filler.describe(payload, self._ssrc)
         elif known.decoder is not None:
             self._filler.speech()
             samples = known.decoder.decode(payload)[overlap:]
@@ -297,7 +289,7 @@ class Playout:
     def _make_up(self) -> Samples | None:
         """Nothing is there: something like what was, fading; the stream's place is kept in case it only is late."""
         missing = self._samples - len(self._ready)
-        if self._filler.noisy:
+        if self._filler.noisy():
             made: Samples | None = self._filler.quiet(missing, self._decoders)
         elif self._owed * 1000 > MOST_DELAY_MS * self._clock:
             made = None

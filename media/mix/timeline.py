@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 MOST_MISORDER: Final = 100
 MOST_DROPOUT: Final = 3000
 
 
-@dataclass(slots=True)
 class Timeline:
     """Turns 16-bit sequence numbers and 32-bit timestamps into numbers that do not wrap round."""
 
-    sequence: int = 0
-    """The highest so far."""
-    timestamp: int = 0
-    _expected: int | None = None
+    def __init__(self) -> None:
+        self.sequence = 0
+        """The highest so far."""
+        self.timestamp = 0
+        self._expected = -1
 
     def begin(self, sequence: int, timestamp: int) -> None:
         """A stream begins with this packet."""
-        self.sequence, self.timestamp, self._expected = sequence, timestamp, None
+        self.sequence, self.timestamp, self._expected = sequence, timestamp, -1
 
     def place(self, sequence: int, timestamp: int) -> tuple[int, int] | None:
         """The packet's sequence number and timestamp, unwrapped; None where the first lies too far off to be right."""

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.codecs import CODECS, Samples
-from media.mix.filler import Understood
 from media.mix.playout import Playout
+from media.mix.understood import Understood
 
 TICK_NS = 20_000_000
 Delay = Callable[[int], float | None]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from media.codecs import CODECS
-from media.mix.filler import Understood
 from media.mix.playout import Playout
+from media.mix.understood import Understood
 from tests.media.mix.network import Packet, likeness, listen, new_playout, steps, stream, tone
 
 
