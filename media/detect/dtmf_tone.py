@@ -14,7 +14,7 @@ from media.detect.tone_pair import HIGH_HZ, LOW_HZ
 LOW_DBM0: Final = -8.0
 HIGH_DBM0: Final = -6.0
 """The high tone is louder: lines weaken it more (ETSI ES 201 235-2 §4.2.3)."""
-EDGE_S: Final = 0.002
+EDGE_S: Final = 0.004
 _FULL_SCALE_DBM0: Final = 3.14
 
 
@@ -33,11 +33,19 @@ class DtmfTones:
         places = [KEYS.index(digit) for digit in digits]
         self._low_hz = np.array([LOW_HZ[place >> 2] for place in places], dtype=np.float64)
         self._high_hz = np.array([HIGH_HZ[place & 3] for place in places], dtype=np.float64)
+        self._duration_ms, self._gap_ms = duration_ms, gap_ms
         self._rate_hz = rate_hz
-        self._edge = round(EDGE_S * rate_hz)
-        self._sounding = duration_ms * rate_hz // 1000 + self._edge
-        self._period = (duration_ms + gap_ms) * rate_hz // 1000
         self._at = 0
+
+    def retune(self, rate_hz: int) -> None:
+        """Go on at another sample rate."""
+        if rate_hz != self._rate_hz:
+            self._at = self._at * rate_hz // self._rate_hz
+            self._rate_hz = rate_hz
+
+    @property
+    def _period(self) -> int:
+        return (self._duration_ms + self._gap_ms) * self._rate_hz // 1000
 
     @property
     def over(self) -> bool:
@@ -49,8 +57,10 @@ class DtmfTones:
         number, at = np.divmod(np.arange(self._at, self._at + count), self._period)
         self._at += count
         digit = np.minimum(number, len(self._low_hz) - 1)
+        edge = EDGE_S * self._rate_hz
+        sounding = self._duration_ms * self._rate_hz // 1000 + edge
         # Towards both ends of the key, in edges: 0 outside, 1 from one edge inside.
-        inside = np.clip(np.minimum(at + 0.5, self._sounding - at - 0.5) / self._edge, 0.0, 1.0)
+        inside = np.clip(np.minimum(at + 0.5, sounding - at - 0.5) / edge, 0.0, 1.0)
         envelope = np.where(number < len(self._low_hz), 0.5 - 0.5 * np.cos(np.pi * inside), 0.0)
         radians = 2.0 * np.pi * at / self._rate_hz
         wave = _amplitude(LOW_DBM0) * np.sin(radians * self._low_hz[digit])

@@ -6,6 +6,7 @@ import numpy as np
 
 from media.codecs import CODECS, Codec, Samples
 from media.mix.bank import ResamplerBank
+from media.mix.dialling import Dialling
 from media.mix.member import Member
 from media.mix.room import RoomGroup
 from media.mix.sound_run import SoundRun
@@ -98,11 +99,13 @@ class Group:
 
     # -- what is heard
 
-    def speak(self, sounds: dict[int, list[SoundRun]]) -> list[Spoken]:
+    def speak(self, sounds: dict[int, list[SoundRun]], dialling: Dialling) -> list[Spoken]:
         """Mix what was said, and give each member's packets."""
         if not self._speaking:
             return []
         heard = self.rooms.mix(self.said, sounds)
+        if dialling:
+            dialling.say(self.rooms, heard)
         self._wait_for_others()
         spoken: list[Spoken] = []
         for rate_hz, rows in self._speaking.items():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from media.event import PortEvent, RoomSoundFailed, Talking
+from media.detect.dtmf_tone import DtmfTones
+from media.event import DigitsSent, PortEvent, RoomSoundFailed, Talking
+from media.mix.dialling import Dialling
 from media.mix.ears import Ears
 from media.mix.group import Group, Spoken
 from media.mix.member import Member
@@ -27,6 +29,7 @@ class Mixer:
         self._events: list[PortEvent] = []
         self._changed = False
         self._ears = Ears()
+        self._dialling = Dialling()
 
     def __len__(self) -> int:
         return len(self._members)
@@ -80,6 +83,18 @@ class Mixer:
                 )
         self._sounds[room] = runs
 
+    def dial(self, port_id: int, digits_id: int, digits: str, *, duration_ms: int = 100, gap_ms: int = 100) -> None:
+        """Let a member of a room hear keys as tones, and nothing else meanwhile; DigitsSent tells the end.
+
+        For a far end that takes neither telephone events nor INFO. What is being dialled is cut off by the next.
+        Raises ValueError: no such member, no such keys, times under 20 ms.
+        """
+        member = self._members.get(port_id)
+        if member is None or member.mix is None:
+            raise ValueError(f"port {port_id} is in no room: give it a `mix` before keys are dialled in its sound")
+        tones = DtmfTones(digits, duration_ms=duration_ms, gap_ms=gap_ms, rate_hz=member.room_hz)
+        self._dialling.begin(port_id, digits_id, tones)
+
     def _rest(self, leaving: Member) -> list[Spoken]:
         """What a member of a pair said and nobody has heard yet, when the pair goes back to the relay."""
         if leaving.mix is None:
@@ -113,10 +128,12 @@ class Mixer:
         spoken: list[Spoken] = []
         for group in self._groups.values():
             group.pull()
-            spoken += group.speak(self._sounds)
+            spoken += group.speak(self._sounds, self._dialling)
             self._tell_talkers(group)
         if self._ears.listening:
             self._events += self._ears.hear()
+        if self._dialling:
+            self._end_dialling()
         self._end_sounds()
         return spoken
 
@@ -136,6 +153,7 @@ class Mixer:
                 self._groups[rate_hz] = Group(rate_hz)
             self._groups[rate_hz].arrange(members)
         self._ears.arrange(self._groups.values())
+        self._dialling.keep({port_id for port_id, member in self._members.items() if member.mix is not None})
         self._changed = False
 
     def _tell_talkers(self, group: Group) -> None:
@@ -145,6 +163,11 @@ class Mixer:
         for row in group.rooms.changed_talkers():
             member = group.members[row]
             self._events.append(Talking(port_id=member.port_id, revision=member.revision, talking=bool(talking[row])))
+
+    def _end_dialling(self) -> None:
+        for port_id, digits_id in self._dialling.ended():
+            revision = self._members[port_id].revision
+            self._events.append(DigitsSent(port_id=port_id, revision=revision, digits_id=digits_id))
 
     def _end_sounds(self) -> None:
         for room, runs in list(self._sounds.items()):
