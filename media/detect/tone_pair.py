@@ -39,8 +39,7 @@ Complexes = NDArray[np.complex64]
 Pairs = NDArray[np.int8]
 
 _NOMINAL_HZ: Final = np.array(LOW_HZ + HIGH_HZ, dtype=np.float64)
-_SHAPE: Final = 0.5 - 0.5 * np.cos(2.0 * np.pi * (np.arange(WINDOW) + 0.5) / WINDOW)
-_SHAPE_POWER: Final = (_SHAPE * _SHAPE).astype(np.float32)
+_SHAPE: Final = (0.5 - 0.5 * np.cos(2.0 * np.pi * (np.arange(WINDOW) + 0.5) / WINDOW)).astype(np.float32)
 _TONE_POWER: Final = np.float32(2.0 * np.sum(_SHAPE * _SHAPE) / np.sum(_SHAPE) ** 2)
 """Turns the square of a tone's correlation into its share of the shaped stretch's power."""
 _LEAST_POWER: Final = np.float32(
@@ -93,12 +92,11 @@ class PairFinder:
             return None
         rows = len(frames)
         stretches = np.lib.stride_tricks.sliding_window_view(heard, WINDOW, axis=1)[:, ::HOP]
-        wave = stretches.astype(np.float32).reshape(rows * HOPS, WINDOW)
+        wave = (stretches * _SHAPE).reshape(rows * HOPS, WINDOW)
         parts = self._product(wave)
         tones = parts[:, :8] + np.complex64(1j) * parts[:, 8:16]
         low = np.einsum("ij,ij->i", parts[:, 16:], parts[:, 16:])
-        np.square(wave, out=wave)
-        counted = (wave @ _SHAPE_POWER - low).reshape(rows, HOPS)
+        counted = (np.einsum("ij,ij->i", wave, wave) - low).reshape(rows, HOPS)
         tones = tones.reshape(rows, HOPS, 8)
         earlier = np.concatenate([self._before[:, None], tones[:, :-1]], axis=1)
         self._before = tones[:, -1]
@@ -156,5 +154,5 @@ def _basis() -> Floats:
     low = np.concatenate([np.cos(steps), np.sin(steps[:, 1:])], axis=1)
     low /= np.sqrt(np.sum(low * low, axis=0))
     columns = np.concatenate([np.cos(radians), -np.sin(radians), low], axis=1)
-    basis: Floats = (columns * _SHAPE[:, None]).astype(np.float32)
+    basis: Floats = columns.astype(np.float32)
     return basis
