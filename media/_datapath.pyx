@@ -423,7 +423,7 @@ cdef class CompiledDatapath:
         if state.relay_to is None or port.peer_id != state.relay_to:
             self.join(port, state.relay_to)
         self.set_player(port, state.player)
-        self.set_dialling(port, state.send_digits)
+        self.set_dialling(port, state.events)
         if first:
             # Last of all: what waits in the sockets finds everything in its place.
             self.listen(port)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from media.event import PortEvent, PortStats, TapFailed
 from media.mix_state import BadMixState, RoomSound
-from media.port_state import BadPortState, PortState
+from media.port_state import BadPortState, PortState, SentDigits
 from media.tap_writer import WRITE_WITHIN_S, TapWriter
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class MixRunner:
         self._tick_ns: int | None = None
         self._write_ns: int | None = None
         self._events: list[PortEvent] = []
+        self._dialled: dict[int, int] = {}
+        """Port -> the last row of keys that was sent as tones."""
         self.reanchors = 0
 
     @property
@@ -52,6 +54,7 @@ class MixRunner:
                 raise BadPortState(f"port {port_id}: {error} cannot be mixed here") from error
             if rest:
                 self._datapath.speak(rest)
+            self._dial(mixer, port_id, state.send_digits)
             if len(mixer) and self._tick_ns is None:
                 self._datapath.arrivals()
                 self._tick_ns = now_ns + TICK_NS
@@ -60,6 +63,16 @@ class MixRunner:
             self._taps.put(port_id, state.tap, now_ns)
             if self._write_ns is None and len(self._taps):
                 self._write_ns = now_ns + _WRITE_NS
+
+    def _dial(self, mixer: Mixer, port_id: int, wanted: SentDigits | None) -> None:
+        """Begin keys that are sent as tones; a put with the same id lets them go on."""
+        if wanted is None or not wanted.tones or self._dialled.get(port_id) == wanted.id:
+            return
+        self._dialled[port_id] = wanted.id
+        try:
+            mixer.dial(port_id, wanted.id, wanted.digits, duration_ms=wanted.duration_ms, gap_ms=wanted.gap_ms)
+        except ValueError as error:
+            raise BadPortState(f"port {port_id}: {error}") from error
 
     def play(self, room: int, packed: Sequence[Any]) -> None:
         """What a room hears beside its members: packed RoomSounds. Raises BadPortState."""
@@ -73,6 +86,7 @@ class MixRunner:
     def closed(self, port_id: int) -> PortStats | None:
         """A port has been closed; the counts of its mix path, if it had any, in otherwise empty statistics."""
         self._taps.closed(port_id)
+        self._dialled.pop(port_id, None)
         if self._mixer is None or port_id not in self._mixer:
             return None
         counts = self.counted(port_id, PortStats())

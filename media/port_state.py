@@ -87,7 +87,8 @@ class SentDigits:
     `id` tells rows of digits apart: a put with the same id lets them go on, another id starts anew, None cuts
     them short. `digits` are 1..128 of `0`-`9`, `*`, `#`, `A`-`D`, `!` (hook flash), each of `duration_ms` (40..8000)
     and followed by `gap_ms` (40..8000), in whole packets of 20 ms; `clock_rate` is the event format's, which is that
-    of the audio. Raises BadPortState.
+    of the audio. `tones`: as sound in what a member of a room hears, for a far end that takes no events; the payload
+    type does not matter then. Raises BadPortState.
     """
 
     id: int
@@ -96,6 +97,7 @@ class SentDigits:
     clock_rate: int = 8000
     duration_ms: int = 100
     gap_ms: int = 100
+    tones: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.digits) <= MOST_DIGITS or not is_dialable(self.digits):
@@ -120,13 +122,15 @@ class SentDigits:
 
     def pack(self) -> list[Any]:
         """Give the digits as a flat list that msgpack can carry."""
-        return [self.id, self.digits, self.payload_type, self.clock_rate, self.duration_ms, self.gap_ms]
+        return [
+            self.id, self.digits, self.payload_type, self.clock_rate, self.duration_ms, self.gap_ms, self.tones,
+        ]  # fmt: skip
 
     @classmethod
     def unpack(cls, packed: Sequence[Any]) -> "SentDigits":
         """Read what `pack` gave. Raises BadPortState."""
         try:
-            ident, digits, payload_type, clock_rate, duration_ms, gap_ms = packed
+            ident, digits, payload_type, clock_rate, duration_ms, gap_ms, tones = packed
             return cls(
                 id=ident,
                 digits=digits,
@@ -134,11 +138,12 @@ class SentDigits:
                 clock_rate=clock_rate,
                 duration_ms=duration_ms,
                 gap_ms=gap_ms,
+                tones=tones,
             )
         except BadPortState:
             raise
         except (TypeError, ValueError) as error:
-            raise BadPortState(f"digits: {error}; give the six fields of SentDigits.pack()") from error
+            raise BadPortState(f"digits: {error}; give the fields of SentDigits.pack()") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +187,11 @@ class PortState:
     mix: Mix | None = None
     detect: tuple[str, ...] = ()
     tap: Tap | None = None
+
+    @property
+    def events(self) -> SentDigits | None:
+        """The digits that go out as telephone events."""
+        return self.send_digits if self.send_digits is not None and not self.send_digits.tones else None
 
     @property
     def wants_frames(self) -> bool:

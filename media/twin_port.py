@@ -124,7 +124,7 @@ class TwinPort:
 
     def _set_dialling(self, state: PortState, now: float) -> bool:
         # Still with the old state: a digit that is cut short ends where it began. True: all was dialled before.
-        wanted, running = state.send_digits, self.state.send_digits
+        wanted, running = state.events, self.state.events
         if wanted == running or (wanted is not None and running is not None and wanted.id == running.id):
             return False
         if self.dialling is not None and self.state.send:

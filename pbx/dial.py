@@ -57,6 +57,7 @@ class DialTarget:
     host: str | None
     """Our address as the target reaches it; None: that of the caller's leg."""
     codecs: tuple[str, ...]
+    dtmf: str = "auto"
     device: str | None = None
     trunk: str | None = None
     routes: tuple[str, ...] = ()
@@ -157,6 +158,7 @@ class Dial:
             codecs=target.codecs,
             sip_call_id=None,
         )
+        leg.dtmf = target.dtmf
         try:
             session.open_port(leg, caller)
         except NoPortsLeft:

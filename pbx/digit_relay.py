@@ -37,15 +37,16 @@ def pressed(session: Session, leg: Leg, digit: str, duration_ms: int, source: Di
 
 
 def send(session: Session, leg: Leg, digit: str, duration_ms: int) -> None:
-    """Send a key to a leg's far end: as RFC 4733 event where that was agreed, else by INFO where it takes that."""
+    """Send a key to a leg's far end, in the form that it takes; none where it takes none."""
     duration_ms = digits.clamp_ms(duration_ms)
     known = _of(leg)
-    if digits.event_format(leg.agreement) is not None:
+    form = digits.form_of(leg)
+    if form in ("events", "tones"):
         if len(known.waiting) < digits.WAITING:
             known.waiting.append((digit, duration_ms))
         if known.sending is None:
             _dial(session, leg, known)
-    elif leg.takes_info:
+    elif form == "info":
         if len(known.informing) < digits.WAITING:
             known.informing.append((digit, duration_ms))
         _inform(session, leg)
@@ -91,8 +92,8 @@ def _of(leg: Leg) -> LegDigits:
 
 
 def _dial(session: Session, leg: Leg, known: LegDigits) -> None:
-    form = digits.event_format(leg.agreement)
-    if form is None:
+    form = digits.form_of(leg)
+    if form not in ("events", "tones"):
         # The call went over to a codec without events meanwhile.
         waiting = list(known.waiting)
         known.waiting.clear()
@@ -101,12 +102,14 @@ def _dial(session: Session, leg: Leg, known: LegDigits) -> None:
         return
     digit, duration_ms = known.waiting.popleft()
     known.last_id += 1
+    events = digits.event_format(leg.agreement)
     known.sending = SentDigits(
         id=known.last_id,
         digits=digit,
-        payload_type=form.send_pt,
-        clock_rate=form.clock_rate,
+        payload_type=0 if events is None else events.send_pt,
+        clock_rate=8000 if events is None else events.clock_rate,
         duration_ms=duration_ms,
+        tones=form == "tones",
     )
     session.connect(leg)
 

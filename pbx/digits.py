@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from media.port_state import SentDigits
+from pbx import mixing
 
 if TYPE_CHECKING:
     from media.agreement import AgreedFormat, Agreement
     from media.port_state import Digits
     from pbx.inbox import DigitPressed
+    from pbx.leg import Leg
     from sip.message import Request, Response
 
 DTMF_RELAY: Final = "application/dtmf-relay"
@@ -26,6 +28,8 @@ USUAL_MS: Final = 160
 
 WAITING: Final = 64
 """Keys that may wait for a leg, in each direction; more are dropped."""
+
+Form = Literal["events", "info", "tones"]
 
 _KEYS: Final = "0123456789*#ABCD!"
 # Names of keys in an INFO: the key itself, the event code of RFC 4733, or what some gateways write for a hook flash.
@@ -71,6 +75,17 @@ def event_format(agreement: Agreement | None) -> AgreedFormat | None:
     for form in agreement.events:
         if form.clock_rate == rate_hz and form.name.lower() == "telephone-event":
             return form
+    return None
+
+
+def form_of(leg: Leg) -> Form | None:
+    """In which form keys are sent to a leg's far end; None where it takes none."""
+    if leg.dtmf in ("auto", "rfc4733") and event_format(leg.agreement) is not None:
+        return "events"
+    if leg.dtmf in ("auto", "info") and leg.takes_info:
+        return "info"
+    if leg.dtmf in ("auto", "inband") and mixing.voice_of(leg.agreement) is not None:
+        return "tones"
     return None
 
 

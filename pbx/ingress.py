@@ -43,6 +43,7 @@ class Caller:
     number: str
     name: str | None
     codecs: tuple[str, ...]
+    dtmf: str = "auto"
     device: str | None = None
     extension: str | None = None
     trunk: str | None = None
@@ -122,6 +123,7 @@ class Ingress:
             number=user_of(event.request.from_.uri) or "anonymous",
             name=event.request.from_.display,
             codecs=policy(trunk.codecs),
+            dtmf=trunk.dtmf,
             trunk=trunk.name,
         )
 
@@ -144,6 +146,7 @@ class Ingress:
             number=extension.number,
             name=extension.name,
             codecs=policy(device.codecs),
+            dtmf=device.dtmf,
             device=device.username,
             extension=extension.number,
         )
@@ -194,6 +197,7 @@ class Ingress:
             codecs=caller.codecs,
             sip_call_id=request.call_id,
         )
+        leg.dtmf = caller.dtmf
         leg.takes_info = takes_info(request)
         session.add_leg(leg)
         if event.sdp is Role.OFFER:

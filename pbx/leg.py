@@ -58,6 +58,7 @@ class Leg:
         "detect",
         "device",
         "digits",
+        "dtmf",
         "early_sdp",
         "end",
         "generation",
@@ -138,6 +139,8 @@ class Leg:
         """Where what it says is being recorded."""
         self.digits: LegDigits | None = None
         """Keys on their way; made for the first of them."""
+        self.dtmf = "auto"
+        """How keys travel from and to its far end (`pbx.schema.values.Dtmf`)."""
         self.takes_info = True
         """The far end did not say that INFO is not for it."""
         self.agreement: Agreement | None = None

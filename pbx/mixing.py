@@ -47,8 +47,13 @@ def is_wide(agreement: Agreement | None) -> bool:
 
 
 def pair_mix(leg: Leg, peer: Leg) -> Mix | None:
-    """The room in which two legs hear each other; None where they can be relayed, or one cannot be decoded."""
-    if leg.agreement is None or peer.agreement is None or speak_alike(leg.agreement, peer.agreement):
+    """The room in which two legs hear each other; None where they can be relayed, or one cannot be decoded.
+
+    While a key is sent to one of them as a tone, they are not relayed.
+    """
+    if leg.agreement is None or peer.agreement is None:
+        return None
+    if speak_alike(leg.agreement, peer.agreement) and not _sends_tones(leg) and not _sends_tones(peer):
         return None
     if voice_of(leg.agreement) is None or voice_of(peer.agreement) is None:
         return None
@@ -57,6 +62,11 @@ def pair_mix(leg: Leg, peer: Leg) -> Mix | None:
     wide = is_wide(leg.agreement) and is_wide(peer.agreement)
     # Port ids are never used twice, so neither is the room of a pair.
     return Mix(room=min(leg.port.id, peer.port.id), rate_hz=_WIDE_HZ if wide else _NARROW_HZ, muted=leg.muted)
+
+
+def _sends_tones(leg: Leg) -> bool:
+    known = leg.digits
+    return known is not None and known.sending is not None and known.sending.tones
 
 
 def speak_alike(one: Agreement, other: Agreement) -> bool:

@@ -163,7 +163,8 @@ def port_state(leg: Leg, silence_ms: int | None = None) -> PortState:
         mix = mixing.pair_mix(leg, relay_to)
     if mix is not None:
         relay_to = None
-    voice = mixing.voice_of(agreement) if mix is not None or leg.detect else None
+    detect = (*leg.detect, "dtmf") if leg.dtmf == "inband" and "dtmf" not in leg.detect else leg.detect
+    voice = mixing.voice_of(agreement) if mix is not None or detect else None
     to = relay_to.agreement if relay_to is not None else None
     accept = tuple(form.receive_pt for form in (*agreement.formats, *agreement.events))
     payload_map = relay_map(agreement, to) if to is not None else ()
@@ -185,7 +186,7 @@ def port_state(leg: Leg, silence_ms: int | None = None) -> PortState:
         send_digits=None if leg.digits is None else leg.digits.sending,
         voice=voice,
         mix=mix if voice is not None else None,
-        detect=leg.detect,
+        detect=detect,
         tap=leg.tap,
     )
 

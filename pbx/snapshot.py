@@ -34,6 +34,7 @@ class DeviceSnapshot:
     codecs: tuple[str, ...]
     transports: tuple[str, ...]
     nat: str
+    dtmf: str
     enabled: bool
 
     def allows(self, host: str) -> bool:
@@ -116,6 +117,7 @@ class TrunkSnapshot:
     peers: tuple[tuple[str, int], ...]
     sources: tuple[SourceRule, ...]
     codecs: tuple[str, ...]
+    dtmf: str
     max_total: int | None
     max_in: int | None
     max_out: int | None

@@ -41,6 +41,7 @@ def _device_target(
         number=extension.number,
         host=binding.flow.local[0],
         codecs=policy(device.codecs),
+        dtmf=device.dtmf,
         device=device.username,
         to=f"sip:{extension.number}@{tenant.domain}",
         routes=binding.path,
@@ -85,5 +86,6 @@ def trunk_target(trunk: TrunkSnapshot, peer: tuple[str, int], number: str) -> Di
         number=number,
         host=None,
         codecs=policy(trunk.codecs),
+        dtmf=trunk.dtmf,
         trunk=trunk.name,
     )

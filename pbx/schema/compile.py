@@ -99,6 +99,7 @@ def _device(tenant: TenantSettings, extension: Extension, device: Device) -> Dev
         codecs=_codecs(device.codecs),
         transports=device.transports,
         nat=device.nat,
+        dtmf=device.dtmf,
         enabled=device.status == "enabled",
     )
 
@@ -122,6 +123,7 @@ def _trunk(objects: Mapping[ObjectKey, Any], key: ObjectKey, trunk: Trunk) -> Ro
             peers=tuple((peer.host, peer.port or (5061 if trunk.transport == "tls" else 5060)) for peer in trunk.peers),
             sources=tuple(SourceRule(network=ip_network(network), port=port) for network, port in split),
             codecs=_codecs(trunk.codecs),
+            dtmf=trunk.dtmf,
             max_total=trunk.max_total,
             max_in=trunk.max_in,
             max_out=trunk.max_out,

@@ -18,6 +18,7 @@ from pbx.schema.values import (
     Country,
     DisplayName,
     Domain,
+    Dtmf,
     Duration,
     ExtensionNumber,
     Hash,
@@ -57,6 +58,7 @@ class Device(Model):
     transports: Annotated[Transports, Field(min_length=1)] = ALL_TRANSPORTS
     digest_algorithms: Annotated[Algorithms, Field(min_length=1)] | None = None
     nat: Literal["auto", "off"] = "auto"
+    dtmf: Dtmf = "auto"
     status: Status = "enabled"
 
     @model_validator(mode="after")

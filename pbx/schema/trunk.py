@@ -12,6 +12,7 @@ from pbx.schema.values import (
     CallLimit,
     CallRate,
     Codecs,
+    Dtmf,
     Duration,
     Host,
     Model,
@@ -39,6 +40,7 @@ class Trunk(Model):
     peers: Annotated[tuple[Peer, ...], Field(max_length=20)] = ()
     source_ips: Annotated[tuple[Source, ...], Field(max_length=100)] = ()
     codecs: Annotated[Codecs, Field(min_length=1)] | None = None
+    dtmf: Dtmf = "auto"
     max_total: CallLimit | None = None
     max_in: CallLimit | None = None
     max_out: CallLimit | None = None

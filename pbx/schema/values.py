@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -177,6 +177,8 @@ Password = Annotated[str, AfterValidator(_password)]
 Codec = Annotated[str, _OneOf(tuple(CODEC_FORMATS), "a codec", str.lower)]
 Transport = Annotated[str, _OneOf(_TRANSPORTS, "a transport", str.lower)]
 Algorithm = Annotated[str, _OneOf(tuple(ALGORITHMS), "a digest algorithm", str.upper)]
+Dtmf = Literal["auto", "rfc4733", "info", "inband"]
+"""How keys travel: `auto` as RFC 4733 events where these were agreed, else by INFO."""
 Codecs = Annotated[tuple[Codec, ...], AfterValidator(_unique)]
 Transports = Annotated[tuple[Transport, ...], AfterValidator(_unique)]
 Algorithms = Annotated[tuple[Algorithm, ...], AfterValidator(_unique)]

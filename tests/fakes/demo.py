@@ -42,6 +42,7 @@ def device(
         codecs=codecs,
         transports=("udp",),
         nat="auto",
+        dtmf="auto",
         enabled=True,
     )
 
@@ -94,6 +95,7 @@ def trunk(name: str, host: str, *, owner: str | None = "bench", **changes: Any) 
         peers=((host, 5060),),
         sources=(SourceRule(network=ip_network(host), port=None),),
         codecs=(),
+        dtmf="auto",
         max_total=None,
         max_in=None,
         max_out=None,

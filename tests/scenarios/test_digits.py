@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from media.event import DigitReceived
+from media.event import DigitReceived, DigitsSent
 from media.port_state import PortState
 from pbx.digits import WAITING
+from pbx.snapshot import Snapshot
 from sip.commands import Respond, SendInDialog
 from sip.events import AckReceived, ByeReceived, DialogRequest, InviteAnswered, ResponseReceived
 from tests.fakes.demo import demo_snapshot
@@ -24,8 +26,10 @@ OTHER_EVENTS = (*PLAIN, (97, "telephone-event/8000"))
 class Talk:
     """Ann calls Ben; each speaks the formats given."""
 
-    def __init__(self, ann: tuple[tuple[int, str], ...], ben: tuple[tuple[int, str], ...]) -> None:
-        self.board = Switchboard(demo_snapshot())
+    def __init__(
+        self, ann: tuple[tuple[int, str], ...], ben: tuple[tuple[int, str], ...], snapshot: Snapshot | None = None
+    ) -> None:
+        self.board = Switchboard(snapshot or demo_snapshot())
         self.ann, self.ben = self.board.phone("1001", "10.0.0.11"), self.board.phone("1002", "10.0.0.12")
         self.ann.sdp, self.ben.sdp = sdp("10.0.0.11", 4000, *ann), sdp("10.0.0.12", 4000, *ben)
         self.usage = self.incoming = 0
@@ -214,3 +218,55 @@ async def test_keys_without_another_leg_are_kept_for_the_verb_that_collects() ->
     assert (press.digit, press.duration_ms, press.source) == ("3", 160, "info")
     talk.ann.hang_up(usage)
     await talk.board.settled()
+
+
+def with_dtmf(**forms: str) -> Snapshot:
+    """The demo, in which phones of some extensions send and take keys in another way."""
+    snapshot = demo_snapshot()
+    tenant = snapshot.tenants["demo"]
+    devices = dict(tenant.devices)
+    for extension, form in forms.items():
+        devices[extension[1:]] = replace(devices[extension[1:]], dtmf=form)
+    return replace(snapshot, tenants={**snapshot.tenants, "demo": replace(tenant, devices=devices)})
+
+
+@virtually
+async def test_a_phone_with_tones_only_hears_the_key_through_the_mixer() -> None:
+    talk = Talk(WITH_EVENTS, PLAIN, with_dtmf(e1002="inband"))
+    await talk.up()
+    assert talk.state("10.0.0.12").detect == ("dtmf",)
+    assert talk.state("10.0.0.12").mix is None
+    talk.board.node.on_media(DigitReceived(port_id=talk.port("10.0.0.11"), revision=1, digit="5", duration_ms=120))
+    await asyncio.sleep(0.01)
+    sending = talk.state("10.0.0.12").send_digits
+    assert sending is not None
+    assert (sending.digits, sending.duration_ms, sending.tones) == ("5", 120, True)
+    rooms = {talk.state(host).mix for host in ("10.0.0.11", "10.0.0.12")}
+    assert len({mix.room for mix in rooms if mix is not None}) == 1
+    talk.board.node.on_media(DigitsSent(port_id=talk.port("10.0.0.12"), revision=1, digits_id=sending.id))
+    await asyncio.sleep(0.01)
+    assert talk.state("10.0.0.12").mix is None
+    assert talk.state("10.0.0.12").relay_to == talk.port("10.0.0.11")
+    await talk.end()
+
+
+@virtually
+async def test_a_tone_that_is_heard_becomes_an_event() -> None:
+    talk = Talk(PLAIN, WITH_EVENTS, with_dtmf(e1001="inband"))
+    await talk.up()
+    talk.board.node.on_media(DigitReceived(port_id=talk.port("10.0.0.11"), revision=1, digit="#", duration_ms=80))
+    await asyncio.sleep(0.01)
+    sending = talk.state("10.0.0.12").send_digits
+    assert sending is not None
+    assert (sending.digits, sending.payload_type, sending.tones) == ("#", 101, False)
+    await talk.end()
+
+
+@virtually
+async def test_who_shall_get_events_only_and_has_none_gets_nothing() -> None:
+    talk = Talk(WITH_EVENTS, PLAIN, with_dtmf(e1002="rfc4733"))
+    await talk.up()
+    talk.board.node.on_media(DigitReceived(port_id=talk.port("10.0.0.11"), revision=1, digit="1", duration_ms=100))
+    await asyncio.sleep(0.01)
+    assert talk.state("10.0.0.12").send_digits is None
+    await talk.end()
