@@ -96,13 +96,15 @@ def event_types(agreement: Agreement) -> tuple[tuple[int, int], ...]:
     )
 
 
-def port_policy(agreement: Agreement, relayed: Iterable[tuple[int, int]]) -> Digits:
-    """What a port does with events from its far end, `relayed` being its payload map towards the other leg.
+def port_policy(agreement: Agreement, relayed: Iterable[tuple[int, int]], to: Leg | None) -> Digits:
+    """What a port does with events from its far end, `relayed` being its payload map towards the leg `to`.
 
     What the other leg understands passes; all else is withheld and made anew in its form, or kept where there is no
     other leg.
     """
     form = event_format(agreement)
+    if to is not None and to.dtmf in ("info", "inband"):
+        return "withhold"
     if form is not None and any(received == form.receive_pt for received, _ in relayed):
         return "pass"
     return "withhold"

@@ -85,7 +85,7 @@ EVENTS, OTHER_EVENTS, WIDE_EVENTS = (
 
 
 def policy(one: Agreement, other: Agreement | None) -> str:
-    return port_policy(one, relay_map(one, other) if other is not None else ())
+    return port_policy(one, relay_map(one, other) if other is not None else (), None)
 
 
 def test_events_pass_where_both_have_them() -> None:
