@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from media.event import DigitReceived, DigitsSent, PortSilent
+from media.event import DigitReceived, DigitsSent, PortSilent, TapFailed
 from pbx import digit_relay, negotiation, reoffer
 from pbx.inbox import MediaSignal, SipSignal
 from pbx.leg import Leg, LegState
@@ -93,6 +93,10 @@ def attend(session: Session, leg: Leg, signal: SipSignal | MediaSignal) -> bool:
             return True
         case DigitsSent(digits_id=digits_id):
             digit_relay.sent(session, leg, digits_id)
+            return True
+        case TapFailed(why=why):
+            if session.recorder is not None:
+                session.recorder.failed(leg, why)
             return True
         case PortSilent(silent_ms=silent_ms):
             if not session.node.media_watch.timed_out(leg, silent_ms):

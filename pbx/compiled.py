@@ -63,7 +63,7 @@ def number_row(tenant: str, number: str, destination: Destination) -> Row:
 
 def did_row(key: str, tenant: str, did: DidSnapshot) -> Row:
     """An access number of a tenant."""
-    return ["did", "", key, tenant, did.number, did.trunk, destination_to_wire(did.destination)]
+    return ["did", "", key, tenant, did.number, did.trunk, did.record, destination_to_wire(did.destination)]
 
 
 def trunk_row(trunk: TrunkSnapshot) -> Row:
@@ -123,8 +123,9 @@ def read_destination(wire: Sequence[Any]) -> Destination:
 
 def read_did(row: Row) -> tuple[str, DidSnapshot]:
     """Tenant and access number as `did_row` wrote them."""
-    tenant, number, trunk, destination = row[3:]
-    return tenant, DidSnapshot(number=number, trunk=trunk, destination=destination_from_wire(destination))
+    tenant, number, trunk, record, destination = row[3:]
+    did = DidSnapshot(number=number, trunk=trunk, destination=destination_from_wire(destination), record=record)
+    return tenant, did
 
 
 def read_trunk(row: Row) -> TrunkSnapshot:

@@ -9,7 +9,7 @@ from media.allocator import NoPortsLeft
 from media.event import PlayerFinished
 from media.offer_answer import CodecMismatch
 from media.sdp import SdpError
-from pbx import duration, hold, negotiation, reoffer
+from pbx import duration, hold, negotiation, recording_policy, reoffer
 from pbx.call import Call
 from pbx.dial import Dial, DialTarget
 from pbx.events import CallAnswered, CallBridged, CallRouted, LegAnswered
@@ -68,6 +68,7 @@ class CallControl:
         body = self._answer_body(codecs)
         self._session.node.send(Respond(usage=caller.usage, status=183, body=body))
         caller.state = LegState.EARLY
+        recording_policy.begin_early(self._session)
         self._session.connect(caller)
 
     def answer(self, codecs: tuple[str, ...] | None = None, by: Leg | None = None) -> None:
@@ -89,6 +90,7 @@ class CallControl:
         if not session.node.send(Respond(usage=caller.usage, status=200, body=body)):
             return  # The caller cancelled a moment ago; its inbox says so.
         caller.state = LegState.UP
+        recording_policy.begin(session, by)
         session.connect(caller)
         duration.limit(session, caller, *(() if by is None else (by,)))
         if session.node.stack.holds_answer(caller.usage):
@@ -213,6 +215,7 @@ class CallControl:
         caller.peer, leg.peer = leg, caller
         if caller.state in (LegState.UP, LegState.HELD):
             # Answered before, by a prompt say: what it speaks is settled, and the new leg may speak otherwise.
+            recording_policy.begin(session, leg)
             session.connect(caller)
             reoffer.align(session, caller)
         else:

@@ -63,7 +63,16 @@ class HangUpOrder:
     reason: str
 
 
-Signal = SipSignal | MediaSignal | DigitPressed | LegOffered | HangUpOrder
+@dataclass(frozen=True, slots=True)
+class RecordingOrder:
+    """Somebody outside the call begins, pauses or ends its recording; `done` gets what `pbx.recorder` says to it."""
+
+    action: str
+    by: str
+    done: asyncio.Future[dict[str, str]]
+
+
+Signal = SipSignal | MediaSignal | DigitPressed | LegOffered | HangUpOrder | RecordingOrder
 
 T = TypeVar("T")
 

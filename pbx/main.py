@@ -44,6 +44,7 @@ from pbx.media_watch import MediaWatch
 from pbx.node import Node
 from pbx.parent import end_with_parent
 from pbx.prompts import Prompts
+from pbx.recording_place import STOP_PERCENT, RecordingPlace
 from pbx.records.client import RecordsClient, RecordsError
 from pbx.records.configuration_client import ConfigurationClient
 from pbx.records.studio_client import StudioClient
@@ -67,6 +68,7 @@ DEMO = ROOT / "examples" / "demo.yaml"
 NODE = os.uname().nodename
 SYNC_S = 0.1
 SWEEP_S = 1.0
+DISK_S = 10.0
 TRACE_S = 0.1
 TRACE_AGE_S = 72 * 3600.0
 FEW_CALLS = 10
@@ -121,6 +123,8 @@ class Server:
             ring = TraceRing(data / "trace", size_bytes=settings.trace.size_mb << 20, age_s=TRACE_AGE_S)
             self._tracer = Tracer(ring, self._clock)
         self._location = Location(self._journal)
+        self._recordings = RecordingPlace(data / "recordings")
+        self._recordings.measure()
         self._configuration = Configuration(EMPTY, settings.sip.public_address)
         self._records = RecordsClient(data, database_url=url)
         self._store = ConfigurationClient(
@@ -153,6 +157,7 @@ class Server:
             self._tasks.append(loop.create_task(self._every(TRACE_S, self._tracer.flush), name="trace"))
         if settings.speech.prompts or self._prompts.left:
             self._tasks.append(loop.create_task(self._build_prompts(), name="prompts"))
+        self._tasks.append(loop.create_task(self._every(DISK_S, self._look_at_disk), name="disk"))
         self._doors = Doors(self._running(), control)
         await self._doors.open()
         self._collector.start()
@@ -255,6 +260,7 @@ class Server:
             media_watch=MediaWatch(
                 rtp_timeout_s=settings.media.rtp_timeout_s, hold_timeout_s=settings.media.hold_timeout_s
             ),
+            recordings=self._recordings,
         )
         ingress = Ingress(
             node=self._node,
@@ -335,6 +341,11 @@ class Server:
             self._certificates.beat(now, self._clock.wall_ns() / 1e9)
         self._collector.beat(idle=not self._node.sessions)
         self._journal.flush()
+
+    async def _look_at_disk(self) -> None:
+        if self._recordings.measure():
+            percent = round(self._recordings.used_percent)
+            self._log.warning("the disk of recordings fills up", used_percent=percent, stops_at_percent=STOP_PERCENT)
 
     def hurry_certificates(self) -> None:
         """SIGHUP: take certificates that changed now."""

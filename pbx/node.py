@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pbx.journal import Journal
     from pbx.location import Location
     from pbx.plugs import MediaEngine, SoundSource, Transport
+    from pbx.recording_place import RecordingPlace
 
 IdSource = Callable[[], str]
 
@@ -69,6 +70,7 @@ class Node:
         media_host: str | None = None,
         media_address_v6: str | None = None,
         media_watch: MediaWatch | None = None,
+        recordings: RecordingPlace | None = None,
     ) -> None:
         self.clock = clock
         self.journal = journal
@@ -90,6 +92,8 @@ class Node:
         self._new_id = new_id
         self.rng = rng
         self.media_watch = media_watch or MediaWatch()
+        self.recordings = recordings
+        """None: nothing can be recorded here."""
         self._media_host = media_host
         self._media_address_v6 = media_address_v6
         self._token = token

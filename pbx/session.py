@@ -11,11 +11,12 @@ import structlog
 from pbx import negotiation
 from pbx.call import Call
 from pbx.events import CallEnded, Checkpoint, LegEnded
-from pbx.inbox import DigitPressed, HangUpOrder, Inbox, LegOffered, MediaSignal, Signal, SipSignal
+from pbx.inbox import DigitPressed, HangUpOrder, Inbox, LegOffered, MediaSignal, RecordingOrder, Signal, SipSignal
 from pbx.ledger import Ledger
 from pbx.leg import Leg, LegGone, LegState
 from pbx.leg_end import LegEnd, reason_header
 from pbx.reasons import REASONS, Party, Reason, result_of
+from pbx.recorder import Recorder, obey
 from sip.commands import Bye, Cancel, Respond, SendInDialog
 from sip.errors import SipError
 from sip.events import RequestFailed, ResponseReceived
@@ -70,6 +71,8 @@ class Session:
         self._bell: asyncio.TimerHandle | None = None
         self._occupied = 0
         self.end: LegEnd | None = None
+        self.recorder: Recorder | None = None
+        """Made for the first recording."""
 
     # -- what arrives
 
@@ -101,6 +104,8 @@ class Session:
                     raise CallOver(LegEnd(reason=Reason(reason), party=Party.SYSTEM))
                 case LegOffered():
                     self.adopt(signal)
+                case RecordingOrder():
+                    obey(self, signal)
                 case SipSignal() | MediaSignal() | DigitPressed():
                     leg = signal.leg
                     if leg.owner is not self or leg.generation != signal.generation or leg.down:
@@ -190,6 +195,8 @@ class Session:
         watch = self.node.media_watch
         for one in (leg,) if leg.peer is leg else (leg, leg.peer):
             if one is not None and one.port is not None and one.agreement is not None:
+                if self.recorder is not None:
+                    self.recorder.follow(one)
                 one.port_revision = self.node.media.put(one.port.id, negotiation.port_state(one, watch.silence_ms(one)))
 
     def occupy(self, key: tuple[str, ...], limit: int | None) -> bool:
@@ -311,6 +318,8 @@ class Session:
         """Give back all that the call holds and close its record. Waits for nothing."""
         end = self.end or LegEnd(reason=Reason.SYSTEM_ERROR, party=Party.SYSTEM)
         self.end = end
+        if self.recorder is not None:
+            self.recorder.close()
         self.ledger.release_all()
         facts = REASONS[end.reason]
         self.node.journal.emit(

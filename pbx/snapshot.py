@@ -52,6 +52,7 @@ class ExtensionSnapshot:
     ring_timeout_s: float
     max_calls: int | None
     devices: tuple[str, ...]
+    record: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class DidSnapshot:
     number: str
     trunk: str | None
     destination: Dest
+    record: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,9 @@ class TenantSnapshot:
     devices_by_user: Mapping[str, DeviceSnapshot] = field(repr=False)
     numbers: Mapping[str, Dest]
     dids: Mapping[tuple[str, str], DidSnapshot]
+    record: str = "on_demand"
+    record_force: bool = False
+    record_scope: str = "answered"
 
     @property
     def active(self) -> bool:
@@ -126,6 +131,7 @@ class TrunkSnapshot:
     setup_timeout_s: float
     progress_timeout_s: float
     enabled: bool
+    record: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

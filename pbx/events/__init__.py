@@ -8,6 +8,15 @@ from pbx.events.base import Envelope, Event, EventError, Unknown
 from pbx.events.call import CallAnswered, CallBridged, CallCreated, CallEnded, CallRouted, Checkpoint
 from pbx.events.leg import LegAnswered, LegEnded, LegHeld, LegMedia, LegResumed, LegRinging, LegStarted
 from pbx.events.node import NodeStarted, NodeStopping, SoundMissing
+from pbx.events.recording import (
+    RecordingBroken,
+    RecordingFailed,
+    RecordingPaused,
+    RecordingReady,
+    RecordingResumed,
+    RecordingStarted,
+    RecordingStopped,
+)
 from pbx.events.registration import AuthenticationFailed, RegistrationChanged
 from pbx.events.wire import Wire
 
@@ -30,6 +39,13 @@ EVENTS: Final[dict[int, type[Event]]] = {
     LegResumed.code: LegResumed,
     RegistrationChanged.code: RegistrationChanged,
     AuthenticationFailed.code: AuthenticationFailed,
+    RecordingStarted.code: RecordingStarted,
+    RecordingPaused.code: RecordingPaused,
+    RecordingResumed.code: RecordingResumed,
+    RecordingStopped.code: RecordingStopped,
+    RecordingBroken.code: RecordingBroken,
+    RecordingReady.code: RecordingReady,
+    RecordingFailed.code: RecordingFailed,
 }
 
 _WIRE: Final = Wire(EVENTS)
@@ -57,6 +73,13 @@ __all__ = [
     "LegStarted",
     "NodeStarted",
     "NodeStopping",
+    "RecordingBroken",
+    "RecordingFailed",
+    "RecordingPaused",
+    "RecordingReady",
+    "RecordingResumed",
+    "RecordingStarted",
+    "RecordingStopped",
     "RegistrationChanged",
     "SoundMissing",
     "Unknown",

@@ -65,6 +65,9 @@ def _tenant(objects: Mapping[ObjectKey, Any], key: ObjectKey, tenant: TenantSett
         max_calls=tenant.max_calls,
         max_cps=tenant.max_cps,
         max_duration_s=_seconds(tenant.max_duration),
+        record=tenant.record,
+        record_force=tenant.record_force,
+        record_scope=tenant.record_scope,
     )
 
 
@@ -77,6 +80,7 @@ def _extension(objects: Mapping[ObjectKey, Any], key: ObjectKey, extension: Exte
         ring_timeout_s=float(extension.ring_timeout or tenant.ext_ring),
         max_calls=extension.max_calls,
         devices=tuple(device.username or extension.number for device in extension.devices),
+        record=extension.record,
     )
     return extension_row(key.tenant, compiled, [_device(tenant, extension, device) for device in extension.devices])
 
@@ -132,12 +136,14 @@ def _trunk(objects: Mapping[ObjectKey, Any], key: ObjectKey, trunk: Trunk) -> Ro
             setup_timeout_s=float(trunk.setup_timeout),
             progress_timeout_s=float(trunk.progress_timeout),
             enabled=trunk.status == "enabled",
+            record=trunk.record,
         )
     )
 
 
 def _did(objects: Mapping[ObjectKey, Any], key: ObjectKey, did: Did) -> Row:
-    return did_row(key.key, did.tenant, DidSnapshot(number=did.number, trunk=did.trunk, destination=did.dest.compile()))
+    compiled = DidSnapshot(number=did.number, trunk=did.trunk, destination=did.dest.compile(), record=did.record)
+    return did_row(key.key, did.tenant, compiled)
 
 
 def _token(objects: Mapping[ObjectKey, Any], key: ObjectKey, token: Token) -> Row:

@@ -26,6 +26,7 @@ from pbx.schema.values import (
     Model,
     Network,
     Password,
+    Record,
     ServiceNumber,
     TenantKey,
     Transports,
@@ -81,6 +82,7 @@ class Extension(Model):
     status: Status = "enabled"
     ring_timeout: RingTimeout | None = None
     max_calls: Annotated[int, Field(ge=0, le=1000)] | None = 2
+    record: Record | None = None
     devices: Annotated[tuple[Device, ...], Field(max_length=10)] = ()
 
 
@@ -108,6 +110,9 @@ class TenantSettings(Model):
     max_calls: CallLimit | None = None
     max_cps: CallRate | None = None
     max_duration: Duration | None = 14_400
+    record: Record = "on_demand"
+    record_force: bool = False
+    record_scope: Literal["answered", "from_ring"] = "answered"
 
 
 class Tenant(TenantSettings):

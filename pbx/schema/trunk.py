@@ -16,6 +16,7 @@ from pbx.schema.values import (
     Duration,
     Host,
     Model,
+    Record,
     Source,
     TenantKey,
     TrunkName,
@@ -48,6 +49,7 @@ class Trunk(Model):
     max_duration: Duration | None = None
     setup_timeout: Annotated[int, Field(ge=1, le=300)] = 45
     progress_timeout: Annotated[int, Field(ge=1, le=60)] = 6
+    record: Record | None = None
 
     @model_validator(mode="after")
     def _some_use(self) -> Self:
@@ -63,3 +65,4 @@ class Did(Model):
     trunk: TrunkName | None = None
     tenant: TenantKey
     dest: Dest
+    record: Record | None = None

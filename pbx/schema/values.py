@@ -179,6 +179,8 @@ Transport = Annotated[str, _OneOf(_TRANSPORTS, "a transport", str.lower)]
 Algorithm = Annotated[str, _OneOf(tuple(ALGORITHMS), "a digest algorithm", str.upper)]
 Dtmf = Literal["auto", "rfc4733", "info", "inband"]
 """How keys travel: `auto` as RFC 4733 events where these were agreed, else by INFO."""
+Record = Literal["never", "on_demand", "inbound", "outbound", "all"]
+"""Which calls are recorded; `never` and `on_demand`: none by themselves."""
 Codecs = Annotated[tuple[Codec, ...], AfterValidator(_unique)]
 Transports = Annotated[tuple[Transport, ...], AfterValidator(_unique)]
 Algorithms = Annotated[tuple[Algorithm, ...], AfterValidator(_unique)]

@@ -64,6 +64,7 @@ def _tenant(draw: st.DrawFn, key: str, trunks: list[str]) -> Json:
     optional = {
         "ext_ring": st.integers(1, 600),
         "hold_source": st.sampled_from(["music", "silence"]),
+        "record": st.sampled_from(["never", "all"]),
         "digest_algorithms": st.sampled_from([["MD5"], ["SHA-256", "MD5"], ["SHA-512-256"]]),
         "max_cps": st.none() | st.sampled_from([0.5, 2.0]),
         "max_duration": st.none() | st.integers(10, 99),

@@ -25,6 +25,7 @@ from pbx.ingress import Ingress
 from pbx.ladder import Arrow, Party, draw
 from pbx.location import Location
 from pbx.node import Node
+from pbx.recording_place import RecordingPlace
 from pbx.registrar import Registrar
 from pbx.snapshot import Snapshot
 from pbx.sounds import Sounds
@@ -372,7 +373,9 @@ class Phone:
 class Switchboard:
     """The node under test with its surroundings; phones are attached to it."""
 
-    def __init__(self, snapshot: Snapshot, *, ports: int = 1000, limits: Limits | None = None) -> None:
+    def __init__(
+        self, snapshot: Snapshot, *, ports: int = 1000, limits: Limits | None = None, recordings: Path | None = None
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.clock = VirtualClock(self.loop)
         self.journal = MemoryJournal(self.clock)
@@ -392,6 +395,7 @@ class Switchboard:
             location=self.location,
             stack_settings=StackSettings(supported=("path", *EXTENSIONS)),
             trace=self.tracer.message,
+            recordings=None if recordings is None else RecordingPlace(recordings),
         )
         authenticator = Authenticator(secret=b"0123456789abcdef", clock=self.clock, journal=self.journal)
         self.media = FakeMedia(self.node.on_media, ports)

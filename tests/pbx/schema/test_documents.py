@@ -160,7 +160,8 @@ def test_rows_go_over_the_wire() -> None:
             "ext_rung: 25",
             "f.yaml:4: tenants[0].ext_rung: is no setting here (allowed: key | domain | own_address | status | "
             "digest_algorithms | internal_calls | ext_ring | external_ring | prompt_language | "
-            "country | hold_source | max_calls | max_cps | max_duration | extensions | numbers)",
+            "country | hold_source | max_calls | max_cps | max_duration | record | "
+            "record_force | record_scope | extensions | numbers)",
         ),
         (
             "ext_ring: 25",
