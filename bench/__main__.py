@@ -24,6 +24,7 @@ from bench.certificates import measure_certificates
 from bench.configuration import measure_configuration
 from bench.cpu import machine_time
 from bench.figure import Figure
+from bench.flood import measure_flood
 from bench.latency import measure_latency
 from bench.memory import measure_memory
 from bench.mixing import measure_mixing
@@ -50,8 +51,9 @@ WORKS: dict[str, Callable[[Plan], list[Figure]]] = {
     "outage": measure_outage,
     "audio": measure_audio,
     "mixing": measure_mixing,
+    "flood": measure_flood,
 }
-ON_REQUEST = frozenset({"overload", "certificates", "configuration", "api", "outage", "audio", "mixing"})
+ON_REQUEST = frozenset({"overload", "certificates", "configuration", "api", "outage", "audio", "mixing", "flood"})
 """Works that say how the server bears what it cannot serve, and how it sounds; measured when they are named."""
 FULL_LIMIT_S, QUICK_LIMIT_S = 690.0, 110.0
 """Past this, works still to come measure one round each."""

@@ -398,3 +398,51 @@ cdef class Voices:
         voice.sent += 1
         voice.at = voice.at + 1 if voice.at + 1 < self.frame_count else 0
         sendto(voice.fd, packet, 12 + length, MSG_DONTWAIT, <const sockaddr*>voice.target, 16)
+
+
+def flood(int fd, list targets, list datagrams, double rate, double seconds):
+    """Send datagrams to targets in turn, `rate` a second for so long; gives how many went out."""
+    cdef uint64_t begin = clock_ns(CLOCK_MONOTONIC)
+    cdef uint64_t end_ns = begin + <uint64_t>(seconds * 1e9)
+    cdef uint64_t now = begin
+    cdef uint64_t sent = 0
+    cdef uint64_t due
+    cdef int count = len(datagrams)
+    cdef int target_count = len(targets)
+    cdef int index
+    cdef uint32_t at = 0
+    cdef timespec until
+    cdef uint8_t* data = <uint8_t*>calloc(1, sum(len(one) for one in datagrams) + 1)
+    cdef uint32_t* starts = <uint32_t*>calloc(count + 1, sizeof(uint32_t))
+    cdef uint8_t* addresses = <uint8_t*>calloc(target_count, 16)
+    cdef bytes one, host
+    if data == NULL or starts == NULL or addresses == NULL:
+        raise MemoryError("bench flood")
+    for index, one in enumerate(datagrams):
+        memcpy(data + at, <const char*>one, len(one))
+        starts[index] = at
+        at += len(one)
+    starts[count] = at
+    for index, (name, port) in enumerate(targets):
+        host = name.encode()
+        (<uint16_t*>(addresses + 16 * index))[0] = AF_INET
+        (<uint16_t*>(addresses + 16 * index))[1] = htons(port)
+        inet_pton(AF_INET, host, addresses + 16 * index + 4)
+    with nogil:
+        while now < end_ns:
+            due = <uint64_t>((now - begin) * 1e-9 * rate)
+            while sent < due:
+                index = sent % count
+                sendto(
+                    fd, data + starts[index], starts[index + 1] - starts[index], MSG_DONTWAIT,
+                    <const sockaddr*>(addresses + 16 * (sent % target_count)), 16,
+                )
+                sent += 1
+            until.tv_sec = (now + 200000) // 1000000000
+            until.tv_nsec = (now + 200000) % 1000000000
+            clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL)
+            now = clock_ns(CLOCK_MONOTONIC)
+    free(data)
+    free(starts)
+    free(addresses)
+    return sent
