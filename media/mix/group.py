@@ -152,10 +152,12 @@ class Group:
         for name, places in batches.items():
             codec = CODECS[name.lower()]
             octets = codec.encode_rows(frames[places] if len(places) < len(rows) else frames)
-            for place, payload in zip(places, octets, strict=True):
+            data, size = octets.tobytes(), octets.shape[1]
+            for at, place in enumerate(places):
                 member = self.members[rows[place]]
                 speaker = member.speaker
-                spoken.append((member.port_id, payload.tobytes(), speaker.units, speaker.payload_type))
+                payload = data[at * size : (at + 1) * size]
+                spoken.append((member.port_id, payload, speaker.units, speaker.payload_type))
 
     def _shared_key(self, row: int) -> SharedKey:
         voice = self.members[row].voice

@@ -41,6 +41,7 @@ class RoomGroup:
         self._exceptions: list[tuple[int, int, float]] = []
         self._excepted: Flags = np.zeros(0, dtype=np.bool_)
         self._talked: Flags = np.zeros(0, dtype=np.bool_)
+        self._partners: NDArray[np.intp] | None = None
         self.hears_the_sum: Flags = np.zeros(0, dtype=np.bool_)
         """Rows that heard the plain sum of their room at the last tick: who says nothing hears what all hear."""
 
@@ -85,9 +86,33 @@ class RoomGroup:
         self._talked = np.array([member.port_id in talked for member in self.members], dtype=np.bool_)
         self.talking = self._talked
         self._finder.arrange([member.port_id for member in self.members])
+        self._partners = self._pair_up()
+
+    def _pair_up(self) -> NDArray[np.intp] | None:
+        """The row that each row hears, where nobody hears more than one; -1 hears nobody."""
+        sizes = np.diff(np.append(self._starts, len(self.members)))
+        if self._exceptions or self._conference.any() or (len(sizes) and sizes.max() > 2):
+            return None
+        partners = np.full(len(self.members), -1, dtype=np.intp)
+        firsts = self._starts[sizes == 2]
+        partners[firsts], partners[firsts + 1] = firsts + 1, firsts
+        partners[self._deaf] = -1
+        return partners
+
+    def _crossed(self, frames: Samples, partners: NDArray[np.intp]) -> Samples:
+        """What each row hears of its partner: nothing is summed, and most of the time nothing is computed."""
+        self.hears_the_sum = np.zeros(len(frames), dtype=np.bool_)
+        heard: Samples = frames[partners]
+        heard[partners < 0] = 0
+        if not self._plain:
+            scaled = np.round(heard * self._gains[partners][:, None])
+            heard = np.clip(scaled, -32768, 32767).astype(np.int16)
+        return heard
 
     def mix(self, frames: Samples, sounds: dict[int, list[SoundRun]]) -> Samples:
         """What each row hears, of what each row says (int16[rows, samples of 20 ms]); says who talks in `talking`."""
+        if self._partners is not None and not sounds:
+            return self._crossed(frames, self._partners)
         given: Sums = frames.astype(np.int32)
         if self._conference.any():
             self.talking = self._finder.talkers(frames) & self._conference
