@@ -1,6 +1,7 @@
 """The media worker process: `python -m media.worker`; owns a data path and obeys control over one socket."""
 
 import argparse
+import gc
 import mmap
 import os
 import select
@@ -220,6 +221,8 @@ def main(arguments: list[str]) -> int:
         rtcp_interval_s=options.rtcp_interval_s,
     )
     datapath.start()
+    # Each tick makes and drops rows by the thousand, without cycles: looking for these would cost more than the tick.
+    gc.set_threshold(100_000, 50, 100)
     worker = Worker(control, datapath, options.orphan_s)
     worker.run(time.monotonic)
     worker.finish()
