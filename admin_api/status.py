@@ -6,6 +6,7 @@ from aiohttp import web
 
 from admin_api.call_view import Json
 from admin_api.running import RUNNING, Running
+from pbx import mixing
 from pbx.records.messages import RecordsStatus
 
 
@@ -37,6 +38,7 @@ def status(running: Running, records: RecordsStatus | None) -> Json:
             "wanted": running.settings.media.workers,
             "lost": node.workers_lost,
         },
+        "codecs": {"decoded": list(mixing.decodable()), "missing": mixing.missing()},
         "spool": {
             "full": spool.full,
             "waiting_bytes": spool.buffered_bytes,

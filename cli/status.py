@@ -28,6 +28,7 @@ def page(found: Json) -> str:
             "media",
             f"{workers['up']} of {workers['wanted']} workers, {ports['used']} port pairs used, {ports['free']} free",
         ),
+        ("codecs", ", ".join(found["codecs"]["decoded"])),
         ("records", "no answer" if behind is None else f"{behind} events on their way to the database"),
         ("trace", f"on, {trace['messages']} messages since the start" if trace["on"] else "off"),
         ("refused", f"{_counts(found['refused'])}; wrong passwords {found['wrong_passwords']}"),
@@ -52,6 +53,7 @@ def _troubles(found: Json) -> Iterator[str]:
         yield f"{workers['wanted'] - workers['up']} of {workers['wanted']} media workers are down"
     if workers["lost"]:
         yield f"media workers died {workers['lost']} times since the start (the log says when)"
+    yield from found["codecs"]["missing"].values()
     if spool["full"]:
         yield f"new calls are refused: {spool['error']}"
     if not records["answers"]:

@@ -30,6 +30,14 @@ def decodable() -> tuple[str, ...]:
     return ("opus", *_ALWAYS)
 
 
+@cache
+def missing() -> dict[str, str]:
+    """Codecs that this machine lacks: name -> why, and what to do about it."""
+    if "opus" in decodable():
+        return {}
+    return {"opus": f"{OPUS_LIBRARY} is not installed (Debian: libopus0); Opus is only passed through"}
+
+
 def voice_of(agreement: Agreement | None) -> Voice | None:
     """How the mix path understands and speaks to a leg; None where no agreed codec can be decoded here."""
     if agreement is None:

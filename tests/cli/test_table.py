@@ -50,6 +50,7 @@ def test_troubles_come_first() -> None:
         "loop_lag_ms": {"p99": 0.1, "worst": 0.2},
         "ports": {"used": 0, "free": 1},
         "media_workers": {"up": 0, "wanted": 1, "lost": 2},
+        "codecs": {"decoded": ["pcmu"], "missing": {"opus": "libopus.so.0 is not installed"}},
         "spool": {"full": True, "error": "no space", "events_behind": None},
         "records": {"answers": False, "error": "e", "restarts": 1},
         "trace": {"on": True, "messages": 1, "dropped": 2, "error": "slow"},
@@ -61,6 +62,6 @@ def test_troubles_come_first() -> None:
         "ended": [],
     }
     lines = page(found).splitlines()
-    assert len([line for line in lines if line.startswith("! ")]) == 10
-    assert [line.startswith("! ") for line in lines[1:11]] == [True] * 10
+    assert len([line for line in lines if line.startswith("! ")]) == 11
+    assert [line.startswith("! ") for line in lines[1:12]] == [True] * 11
     assert "  refused        503 x 2; wrong passwords 3" in lines
