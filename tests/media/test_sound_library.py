@@ -15,6 +15,8 @@ from media.loudness import loudness_lufs
 from media.payload import PayloadError, read_payload
 from media.sound_library import Catalogue, master, prepare, sound_file
 
+pytestmark = pytest.mark.e2e  # Renders whole libraries of sounds.
+
 SOUNDS = Path(__file__).resolve().parents[2] / "sounds"
 CODEC_NAMES = ("pcmu", "g722", "opus")
 

@@ -118,6 +118,7 @@ class TestBeep:
         assert names(told[0]) == ["beep"]
 
 
+@pytest.mark.e2e  # It takes its time.
 def test_tones_are_hardly_ever_heard_in_speech() -> None:
     files = sorted(FOLDER.glob("[a-d]*.wav"), key=lambda path: path.stat().st_size)
     waves = [speech(path.stem).astype(np.float64) for path in files if path.stem not in ("beep", "beeperr")]

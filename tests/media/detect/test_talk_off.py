@@ -18,6 +18,8 @@ from media.detect.tone_pair import HIGH_HZ, LOW_HZ
 from tests.media.detect.pulses import LAWS, Wave, digits, heard
 from tests.media.speech import FOLDER
 
+pytestmark = pytest.mark.e2e  # Half an hour of speech and music, and programs of others.
+
 HOLD_MUSIC = Path(__file__).parents[3] / "sounds/music/hold.flac"
 AT_ONCE = 48
 TEXT = (
