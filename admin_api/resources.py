@@ -67,7 +67,7 @@ RESOURCES: Final[dict[str, Resource]] = {
             Param(
                 name="dest.type",
                 about="with a destination of this type",
-                allowed=("extension", "external", "feature", "prompt", "tone", "hangup"),
+                allowed=("extension", "external", "feature", "prompt", "tone", "hangup", "conference"),
             ),
         ),
         sorts=("key", "-key"),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pbx.destination import FeatureDestination, PromptDestination
+from pbx.destination import ConferenceDestination, FeatureDestination, PromptDestination
 from pbx.settings import Settings
 from pbx.snapshot import Snapshot, TenantSnapshot
 from sip.flow import Address, print_address
 
 SHOWN_EXTENSIONS = 20
 
-_FEATURES = {"echo": "echo test: speak, and hear yourself"}
+_FEATURES = {"echo": "echo test: speak, and hear yourself", "own_number": "says your own number"}
 
 
 def banner(
@@ -50,4 +50,6 @@ def _tenant_lines(tenant: TenantSnapshot) -> list[str]:
             lines.append(f"  dial {number:<16} {_FEATURES.get(destination.target, destination.target)}")
         elif isinstance(destination, PromptDestination):
             lines.append(f"  dial {number:<16} plays {destination.name}")
+        elif isinstance(destination, ConferenceDestination):
+            lines.append(f"  dial {number:<16} conference {destination.room}: talk with all who dial it")
     return lines

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from media.allocator import NoPortsLeft
-from media.event import PlayerFinished
+from media.codec import COMPANIONS
 from media.offer_answer import CodecMismatch
 from media.sdp import SdpError
-from pbx import duration, hold, negotiation, recording_policy, reoffer
+from pbx import duration, hold, mixing, negotiation, recording_policy, reoffer
 from pbx.call import Call
 from pbx.dial import Dial, DialTarget
 from pbx.events import CallAnswered, CallBridged, CallRouted, LegAnswered
-from pbx.inbox import MediaSignal
+from pbx.key_entry import Entry, KeyRules
 from pbx.leg import Leg, LegState
 from pbx.leg_end import LegEnd
 from pbx.reasons import REASONS, Party, Reason
 from pbx.session import CallOver, Session
+from pbx.speech.say import say_plan
 from pbx.targets import extension_targets
+from pbx.verbs.collecting import collect
+from pbx.verbs.playing import Playback, Played, louder, to_the_end
+from pbx.verbs.rooms import join_room
 from sip.commands import Respond
 from sip.name_addr import NameAddr
 from sip.uri import SipUri
 
 if TYPE_CHECKING:
+    from pbx.conference import RoomRules
     from pbx.snapshot import ExtensionSnapshot, TrunkSnapshot
     from pbx.tenant import TenantView
 
@@ -134,34 +141,76 @@ class CallControl:
             status = 480
         return CallOver(LegEnd(reason=end.reason, party=end.party, status=status, text=None, q850=end.q850))
 
-    async def play(self, name: str, plays: int | None = 1, limit_s: float | None = None) -> bool:
-        """Play a tone or prompt to the caller to its end; `plays` None goes on until the caller leaves,
-        or for `limit_s`.
+    def playback(
+        self,
+        names: Sequence[str],
+        plays: int | None = 1,
+        *,
+        start_ms: int = 0,
+        gain_db: float = 0.0,
+        language: str | None = None,
+    ) -> Playback | None:
+        """Sounds one behind the other, ready to be heard by the caller; `plays` None goes round without end.
 
-        False where the sound does not exist in the language or codec of the call.
+        A sound that is in no language is 200 ms of silence. None where no agreed codec has sounds at all.
+        """
+        session, caller, tenant = self._session, self.caller, self.tenant
+        languages = tuple(filter(None, (language, tenant.prompt_language)))
+        sounds = session.node.sounds
+        player = sounds.sequence(names, languages, tenant.country, caller.agreement, plays, tenant.key)
+        if player is None:
+            session.log.warning("no sounds in the codecs of the caller", sounds=",".join(names)[:200])
+            return None
+        player = louder(replace(player, start_ms=start_ms) if start_ms else player, gain_db)
+        return Playback(session, caller, player, sounds.next_id)
+
+    async def play(
+        self,
+        names: str | Sequence[str],
+        plays: int | None = 1,
+        limit_s: float | None = None,
+        *,
+        barge_in: bool = False,
+        start_ms: int = 0,
+        gain_db: float = 0.0,
+        language: str | None = None,
+    ) -> Played:
+        """Play tones and prompts to the caller to their end, for `limit_s` at the most, or until it leaves.
+
+        `barge_in`: a key ends it, and is kept for `collect`. `gain_db` is heard in G.711 only.
         """
         session, caller = self._session, self.caller
-        player = session.node.sounds.player(
-            name, self.tenant.prompt_language, self.tenant.country, caller.agreement, plays
-        )
-        if player is None:
-            session.log.warning("sound not found", sound=name)
-            return False
-        caller.player = player
-        session.connect(caller)
-        session.checkpoint("play", sound=name)
+        names = (names,) if isinstance(names, str) else tuple(names)
+        playback = self.playback(names, plays, start_ms=start_ms, gain_db=gain_db, language=language)
+        if playback is None:
+            return Played.UNHEARD
+        session.checkpoint("play", sounds=list(names))
         deadline = None if limit_s is None else session.node.clock.now() + limit_s
-        while True:
-            signal = await session.next(deadline)
-            session.need(caller)
-            if signal is None:
-                caller.player = None
-                session.connect(caller)
-                return True
-            event = signal.event if isinstance(signal, MediaSignal) else None
-            if isinstance(event, PlayerFinished) and event.player_id == player.id:
-                caller.player = None
-                return event.error is None
+        return await to_the_end(session, caller, playback, barge_in=barge_in, deadline=deadline)
+
+    async def say(self, kind: str, value: object, *, language: str | None = None, barge_in: bool = False) -> Played:
+        """Say a value by the rules of a language (`pbx.speech.say`). Raises SayError for what is none of its kind."""
+        plan = say_plan(kind, value, language or self.tenant.prompt_language)
+        return await self.play(plan, barge_in=barge_in, language=language)
+
+    async def collect(
+        self, rules: KeyRules, prompt: Sequence[str] = (), *, barge_in: bool = True, language: str | None = None
+    ) -> Entry:
+        """Keys that the caller presses, while a prompt plays (`barge_in`) and behind it."""
+        playback = self.playback(prompt, language=language) if prompt else None
+        self._session.checkpoint("collect")
+        return await collect(self._session, self.caller, rules, playback, barge_in=barge_in)
+
+    def answer_for_mixing(self) -> None:
+        """Answer with codecs that can be mixed. Raises CallOver where the caller has none."""
+        decodable = mixing.decodable()
+        self.answer(tuple(name for name in self.caller.codecs if name in COMPANIONS or name in decodable))
+        if mixing.voice_of(self.caller.agreement) is None and not self.caller.answer_due:
+            raise CallOver(LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65))
+
+    async def join_room(self, name: str, rules: RoomRules) -> bool:
+        """Let the caller talk in a conference of its tenant until it is put out. Raises RoomFull."""
+        return await join_room(self._session, self.caller, name, rules)
 
     def extension_targets(self, extension: ExtensionSnapshot) -> list[DialTarget]:
         """The contacts at which an extension can be rung now."""

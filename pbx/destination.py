@@ -57,6 +57,17 @@ class HangupDestination:
     cause: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConferenceDestination:
+    """A conference room of the tenant, by name; the rules are those of `pbx.conference.RoomRules`."""
+
+    type: ClassVar[str] = "conference"
+    room: str
+    max_members: int
+    quiet: bool
+    moh_when_alone: bool
+
+
 Destination = (
     ExtensionDestination
     | ExternalDestination
@@ -64,6 +75,7 @@ Destination = (
     | PromptDestination
     | ToneDestination
     | HangupDestination
+    | ConferenceDestination
 )
 
 DESTINATIONS: Final[dict[str, type[Destination]]] = {
@@ -73,6 +85,7 @@ DESTINATIONS: Final[dict[str, type[Destination]]] = {
     PromptDestination.type: PromptDestination,
     ToneDestination.type: ToneDestination,
     HangupDestination.type: HangupDestination,
+    ConferenceDestination.type: ConferenceDestination,
 }
 
 

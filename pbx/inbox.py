@@ -72,7 +72,15 @@ class RecordingOrder:
     done: asyncio.Future[dict[str, str]]
 
 
-Signal = SipSignal | MediaSignal | DigitPressed | LegOffered | HangUpOrder | RecordingOrder
+@dataclass(frozen=True, slots=True)
+class RemovedFromRoom:
+    """Somebody put a leg out of its conference: this only wakes the verb."""
+
+    leg: Leg
+    generation: int
+
+
+Signal = SipSignal | MediaSignal | DigitPressed | RemovedFromRoom | LegOffered | HangUpOrder | RecordingOrder
 
 T = TypeVar("T")
 

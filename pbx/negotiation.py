@@ -12,7 +12,7 @@ from media.offer_answer import Agreement, CodecMismatch, LocalEnd, conclude, mak
 from media.port_state import PortState
 from media.sdp import Format, SessionDescription, parse_sdp
 from pbx import digits, mixing
-from pbx.leg import Leg
+from pbx.leg import Leg, LegState
 from sip.body import UnsupportedBody, session_description
 from sip.message import Request, Response
 
@@ -159,6 +159,9 @@ def port_state(leg: Leg, silence_ms: int | None = None) -> PortState:
     if agreement is None:
         return PortState(send=False, cname=CNAME)
     mix = leg.mix
+    if mix is not None and leg.state is LegState.HELD and not mix.muted:
+        # Whatever its phone plays to a held party, the room does not hear it.
+        mix = replace(mix, muted=True)
     if mix is None and relay_to is not None and relay_to is not leg and relay_to.port is not None:
         mix = mixing.pair_mix(leg, relay_to)
     if mix is not None:

@@ -11,6 +11,7 @@ import structlog
 
 from media.event import MediaEvent, PortClosed, PortEvent, PortLatched, WorkerLost, WorkerReady
 from pbx.admission import Rates
+from pbx.conference import Conferences
 from pbx.events import LegStarted
 from pbx.inbox import HangUpOrder, MediaSignal, SipSignal
 from pbx.leg import Leg, LegOwner
@@ -78,6 +79,7 @@ class Node:
         self.location = location
         self.occupancy = Occupancy()
         self.rates = Rates()
+        self.conferences = Conferences()
         self.received = Traffic()
         self.sent = Traffic()
         self.workers_lost = 0

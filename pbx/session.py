@@ -11,7 +11,17 @@ import structlog
 from pbx import negotiation
 from pbx.call import Call
 from pbx.events import CallEnded, Checkpoint, LegEnded
-from pbx.inbox import DigitPressed, HangUpOrder, Inbox, LegOffered, MediaSignal, RecordingOrder, Signal, SipSignal
+from pbx.inbox import (
+    DigitPressed,
+    HangUpOrder,
+    Inbox,
+    LegOffered,
+    MediaSignal,
+    RecordingOrder,
+    RemovedFromRoom,
+    Signal,
+    SipSignal,
+)
 from pbx.ledger import Ledger
 from pbx.leg import Leg, LegGone, LegState
 from pbx.leg_end import LegEnd, reason_header
@@ -27,6 +37,10 @@ if TYPE_CHECKING:
 
 Reply = Callable[[ResponseReceived | RequestFailed], None]
 """Takes the final answer to a request of ours within a dialog."""
+
+
+Arrival = SipSignal | MediaSignal | DigitPressed | RemovedFromRoom
+"""What a verb may have to look at."""
 
 
 class CallOver(Exception):
@@ -85,7 +99,7 @@ class Session:
     def post(self, signal: Signal) -> None:
         self.inbox.post(signal)
 
-    async def next(self, deadline: float | None = None) -> SipSignal | MediaSignal | DigitPressed | None:
+    async def next(self, deadline: float | None = None) -> Arrival | None:
         """The next signal that a verb has to look at, None at the deadline.
 
         What needs no verb (re-INVITE, INFO, a late answer) is done on the way. A leg that went down is told by the
@@ -106,11 +120,11 @@ class Session:
                     self.adopt(signal)
                 case RecordingOrder():
                     obey(self, signal)
-                case SipSignal() | MediaSignal() | DigitPressed():
+                case SipSignal() | MediaSignal() | DigitPressed() | RemovedFromRoom():
                     leg = signal.leg
                     if leg.owner is not self or leg.generation != signal.generation or leg.down:
                         continue
-                    if isinstance(signal, DigitPressed) or not self._attend(self, leg, signal):
+                    if isinstance(signal, DigitPressed | RemovedFromRoom) or not self._attend(self, leg, signal):
                         return signal
 
     def ask(self, leg: Leg, command: SendInDialog, then: Reply) -> None:

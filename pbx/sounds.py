@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Final
 
+from media.mix_state import RoomSound
 from media.offer_answer import Agreement
 from media.port_state import Player
 from media.ready_file import ReadyFile
@@ -122,6 +123,15 @@ class Sounds:
             if ready is not None:
                 return ready.player(next(self._numbers), form.send_pt, plays=None, shared=True)
         return None
+
+    def room_sound(self, name: str, rate_hz: int, number: int) -> RoomSound | None:
+        """A signal for a whole room of this rate; `number` tells it from others there. None where it is not ready."""
+        ready = self._catalogue.get(f"room{rate_hz}/tones/{name}")
+        return None if ready is None else RoomSound(id=number, path=ready.path, rate_hz=rate_hz)
+
+    def next_id(self) -> int:
+        """A number that no player has."""
+        return next(self._numbers)
 
     def _sound(
         self, codec: str, name: str, languages: Sequence[str], country: str, tenant: str | None

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from dialplan.actions.announcement import not_in_service, play_prompt
+from dialplan.actions.conference import join_conference
 from dialplan.actions.extension import ring_extension
 from dialplan.actions.external import call_outside
 from dialplan.actions.feature import use_feature
@@ -22,5 +23,6 @@ ACTIONS: dict[str, Action] = {
     "prompt": play_prompt,
     "tone": play_tone,
     "hangup": hang_up,
+    "conference": join_conference,
     "not_in_service": not_in_service,
 }

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pbx.control import CallControl
 from pbx.destination import PromptDestination
 from pbx.reasons import Reason
+from pbx.verbs.playing import Played
 
 
 async def play_prompt(control: CallControl, destination: PromptDestination) -> None:
     """Answer, play, end."""
     control.routed("prompt", destination.name, control.call.called)
     control.answer(control.codecs_with_sound)
-    if not await control.play(destination.name, destination.plays):
+    if await control.play(destination.name, destination.plays) is Played.UNHEARD:
         raise control.finish(Reason.DESTINATION_UNAVAILABLE)
     raise control.finish(Reason.NORMAL)
 

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from pbx.control import CallControl
 from pbx.destination import FeatureDestination
 from pbx.reasons import Reason
+from pbx.speech.say import say_plan
+from pbx.speech.say_item import SayError
 
 
 async def echo(control: CallControl) -> None:
@@ -14,8 +16,20 @@ async def echo(control: CallControl) -> None:
     await control.echo()
 
 
+async def own_number(control: CallControl) -> None:
+    """Answer, say the caller's own number twice, end."""
+    control.answer(control.codecs_with_sound)
+    try:
+        digits = say_plan("phone", control.call.caller, control.tenant.prompt_language)
+    except SayError:
+        raise control.finish(Reason.DESTINATION_UNAVAILABLE) from None  # A name, or nothing: no digits to be said.
+    await control.play(("your-number-is", *digits), 2)
+    raise control.finish(Reason.NORMAL)
+
+
 FEATURES: dict[str, Callable[[CallControl], Awaitable[None]]] = {
     "echo": echo,
+    "own_number": own_number,
 }
 
 

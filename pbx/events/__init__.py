@@ -6,6 +6,7 @@ from typing import Final
 
 from pbx.events.base import Envelope, Event, EventError, Unknown
 from pbx.events.call import CallAnswered, CallBridged, CallCreated, CallEnded, CallRouted, Checkpoint
+from pbx.events.conference import ConferenceJoined, ConferenceLeft, ConferenceMemberChanged
 from pbx.events.leg import LegAnswered, LegEnded, LegHeld, LegMedia, LegResumed, LegRinging, LegStarted
 from pbx.events.node import NodeStarted, NodeStopping, SoundMissing
 from pbx.events.recording import (
@@ -37,6 +38,9 @@ EVENTS: Final[dict[int, type[Event]]] = {
     LegMedia.code: LegMedia,
     LegHeld.code: LegHeld,
     LegResumed.code: LegResumed,
+    ConferenceJoined.code: ConferenceJoined,
+    ConferenceLeft.code: ConferenceLeft,
+    ConferenceMemberChanged.code: ConferenceMemberChanged,
     RegistrationChanged.code: RegistrationChanged,
     AuthenticationFailed.code: AuthenticationFailed,
     RecordingStarted.code: RecordingStarted,
@@ -61,6 +65,9 @@ __all__ = [
     "CallEnded",
     "CallRouted",
     "Checkpoint",
+    "ConferenceJoined",
+    "ConferenceLeft",
+    "ConferenceMemberChanged",
     "Envelope",
     "Event",
     "EventError",

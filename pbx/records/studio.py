@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pbx
 from media.codecs import CODECS
+from media.room_signals import room_signals
 from media.sound_library import prepare
 from pbx.records.speech_cache import SpeechCache
 from pbx.speech.program import run
@@ -39,7 +40,8 @@ class Studio:
         until_s = math.inf if limit_s is None else time.monotonic() + limit_s
         paths = [Path(root) for root in roots]
         made = await asyncio.to_thread(prepare, paths, Path(out), languages, codecs, lambda: time.monotonic() > until_s)
-        return [made.files, made.faults, made.left]
+        signals = await asyncio.to_thread(room_signals, Path(out))
+        return [made.files | signals, made.faults, made.left]
 
     async def build(
         self,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pbx.destination import (
+    ConferenceDestination,
     Destination,
     ExtensionDestination,
     ExternalDestination,
@@ -45,7 +46,7 @@ class FeatureDest(Model):
     """A built-in function."""
 
     type: Literal["feature"]
-    target: Literal["echo"]
+    target: Literal["echo", "own_number"]
 
     def compile(self) -> Destination:
         """The destination that calls run on."""
@@ -93,7 +94,23 @@ class HangupDest(Model):
         return HangupDestination(cause=self.cause)
 
 
+class ConferenceDest(Model):
+    """A conference room of the tenant; all numbers that name the same room lead to the same people."""
+
+    type: Literal["conference"]
+    room: PromptName
+    max_members: Annotated[int, Field(ge=1, le=500)] = 20
+    quiet: bool = False
+    moh_when_alone: bool = True
+
+    def compile(self) -> Destination:
+        """The destination that calls run on."""
+        return ConferenceDestination(
+            room=self.room, max_members=self.max_members, quiet=self.quiet, moh_when_alone=self.moh_when_alone
+        )
+
+
 Dest = Annotated[
-    ExtensionDest | ExternalDest | FeatureDest | PromptDest | ToneDest | HangupDest,
+    ExtensionDest | ExternalDest | FeatureDest | PromptDest | ToneDest | HangupDest | ConferenceDest,
     Field(discriminator="type"),
 ]

@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from pbx.destination import (
+    ConferenceDestination,
     Destination,
     ExternalDestination,
     FeatureDestination,
@@ -119,6 +120,8 @@ def demo_snapshot(**trunk_changes: Any) -> Snapshot:
         {
             "*60": FeatureDestination(target="echo"),
             "*61": PromptDestination(name="welcome", plays=1),
+            "*62": FeatureDestination(target="own_number"),
+            "8000": ConferenceDestination(room="8000", max_members=10, quiet=False, moh_when_alone=True),
             "*63": ToneDestination(name="busy"),
             "*64": HangupDestination(cause=17),
         },

@@ -14,6 +14,7 @@ from dialplan.runner import DialplanRunner
 from media.allocator import NoPortsLeft
 from media.client import Port
 from media.event import DigitsSent, MediaEvent, PlayerFinished, PortClosed, PortStats
+from media.mix_state import RoomSound
 from media.port_state import PortState, SentDigits
 from media.ready_file import ReadyFile
 from pbx.admission import Admission, Limits
@@ -69,6 +70,8 @@ class FakeMedia:
         self._next = 1
         self.capacity = capacity
         self.states: dict[int, PortState | None] = {}
+        self.room_sounds: list[tuple[int, RoomSound]] = []
+        """What rooms were let hear, in order."""
         self.dialled: list[tuple[int, SentDigits]] = []
         """Digits that ports were told to send, in order."""
 
@@ -100,6 +103,9 @@ class FakeMedia:
         state = self.states.get(port_id)
         if state is not None and state.player is not None and state.player.id == player:
             self._on_event(PlayerFinished(port_id=port_id, revision=1, player_id=player))
+
+    def play_in_room(self, room: int, sounds: Sequence[RoomSound]) -> None:
+        self.room_sounds += [(room, sound) for sound in sounds]
 
     async def look(self, port_ids: Sequence[int], timeout_s: float) -> dict[int, PortStats]:
         return {port_id: self._stats() for port_id in port_ids if port_id in self.states}
@@ -432,7 +438,7 @@ class Switchboard:
         self.node.pump()
 
     def _catalogue(self) -> dict[str, ReadyFile]:
-        names = (
+        names: tuple[str, ...] = (
             "en/not-in-service",
             "en/welcome",
             "tones/us/busy",
@@ -442,7 +448,15 @@ class Switchboard:
             "music/hold",
         )
         ready = ReadyFile(path="/nowhere.raw", duration_ms=1000, frame_bytes=160, samples_per_frame=160, ptime_ms=20)
-        return {f"{codec}/{name}": ready for codec in ("pcmu", "pcma") for name in names}
+        digits = (f"en/number-{digit}" for digit in range(10))
+        names += ("en/your-number-is", "en/conf-full", "en/conf-removed", *digits)
+        files = {
+            f"{codec}/{name}": ready._replace(path=f"/nowhere/{name}.raw")
+            for codec in ("pcmu", "pcma")
+            for name in names
+        }
+        signals = [f"room{rate_hz}/tones/{name}" for rate_hz in (8000, 16000) for name in ("join", "leave")]
+        return files | {name: ready._replace(path=f"/nowhere/{name}.raw") for name in signals}
 
     def phone(
         self, name: str, host: str, *, port: int = 5060, password: str | None = None, extensions: tuple[str, ...] = ()
@@ -463,6 +477,7 @@ class Switchboard:
         assert not self.node._legs, f"legs still known\n{self}"
         assert not self.node._asked, f"answers still awaited\n{self}"
         assert not self.node._ports, f"reports of ports still due\n{self}"
+        assert not len(self.node.conferences), "rooms without members"
         assert not len(self.node.occupancy), "something still counts as in use"
         assert len(self.location) == sum(1 for _ in self.location.bindings()), "bindings are counted wrongly"
         for phone in self.phones:

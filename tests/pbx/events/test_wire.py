@@ -33,6 +33,7 @@ _BY_TYPE: dict[str, st.SearchStrategy[object]] = {
     "int": st.integers(-(2**63), 2**63 - 1),
     "int | None": st.none() | st.integers(0, 2**63),
     "float | None": st.none() | st.floats(allow_nan=False),
+    "float": st.floats(allow_nan=False),
     "bool": st.booleans(),
     "tuple[str, ...]": st.lists(st.text()).map(tuple),
     "dict[str, Any]": st.dictionaries(st.text(), st.integers(-5, 5) | st.text() | st.binary() | st.none()),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pbx.compiled import Row
 from pbx.config_error import ConfigError
-from pbx.destination import ExternalDestination, FeatureDestination, PromptDestination
+from pbx.destination import ConferenceDestination, ExternalDestination, FeatureDestination, PromptDestination
 from pbx.draft import Draft
 from pbx.schema.compile import compile_object, compile_objects
 from pbx.schema.loading import Parsed, load_documents, validate
@@ -193,7 +193,7 @@ def test_rows_go_over_the_wire() -> None:
         (
             "target: echo",
             "target: ehco",
-            "f.yaml:14: tenants[0].numbers[0].dest.target: 'ehco' is not known here (allowed: echo)",
+            "f.yaml:14: tenants[0].numbers[0].dest.target: 'ehco' is not known here (allowed: echo | own_number)",
         ),
         (
             "{type: feature, target: echo}",
@@ -204,7 +204,7 @@ def test_rows_go_over_the_wire() -> None:
             "{type: feature, target: echo}",
             "{type: magic}",
             "f.yaml:14: tenants[0].numbers[0].dest.type: 'magic' is not a type of destination "
-            "(allowed: extension | external | feature | prompt | tone | hangup)",
+            "(allowed: extension | external | feature | prompt | tone | hangup | conference)",
         ),
         (
             "{type: feature, target: echo}",
@@ -421,7 +421,11 @@ def test_examples_are_fine() -> None:
     assert demo.own_address is tenant
     assert list(tenant.extensions) == [str(number) for number in range(1001, 1011)]
     assert tenant.devices["1010"].ha1["1010", "MD5"] == ha1("1010", "demo.local", "demo-1010", "MD5")
-    assert tenant.numbers == {"*60": FeatureDestination(target="echo")}
+    assert tenant.numbers == {
+        "*60": FeatureDestination(target="echo"),
+        "*62": FeatureDestination(target="own_number"),
+        "8000": ConferenceDestination(room="8000", max_members=20, quiet=False, moh_when_alone=True),
+    }
 
     bench = snapshot_of_files(EXAMPLES / "bench.yaml")
     trunk = bench.trunk_from("127.0.0.1", 5070)
