@@ -79,6 +79,8 @@ class OpusDecoder:
 
     def _without_packet(self, data: Any, size: int, samples: int, fec: int) -> Samples:
         """Libopus makes whole 2.5 ms, up to 120 ms."""
+        if samples <= 0:
+            return np.zeros(0, dtype=np.int16)
         step = self._rate_hz // 400
         wanted = min(-(-samples // step) * step, self._rate_hz * LONGEST_MS // 1000)
         made = self._run(data, size, wanted, fec)

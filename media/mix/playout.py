@@ -264,10 +264,14 @@ class Playout:
         if gap <= 0 or gap > LEAP_MS * self._clock // 1000:
             self._next = later
             return True
+        missing = self._to_samples(gap)
+        if not missing:
+            # Less than a sample: nobody can make that, and nobody misses it.
+            self._next = later
+            return True
         if self._owed:
             self._at += self._owed
             self._owed = 0
-        missing = self._to_samples(gap)
         samples = None
         known = self.types.get(payload_type)
         if known is not None and known.decoder is not None and later == self._next + 1:

@@ -211,6 +211,22 @@ def test_a_timestamp_between_two_samples_is_no_gap() -> None:
     assert playout.waiting <= 12
 
 
+@pytest.mark.parametrize("rate_hz", [8000, 16000])
+def test_a_loss_shorter_than_a_sample_is_none(rate_hz: int) -> None:
+    codec = CODECS["opus"]
+    payload = codec.encoder(rate_hz, None).encode(tone(0.02, rate_hz=rate_hz))
+    understood = Understood(codec=codec, decoder=codec.decoder(rate_hz))
+    playout = Playout(clock_rate=48000, rate_hz=rate_hz, types={111: understood})
+    for number in range(50):
+        # From the twentieth on, the sequence leaps over a packet while the timestamps go on by a hair.
+        skipped = number >= 20
+        playout.packet(1.0, 1, number + skipped, number * 960 + 2 * skipped, 111, payload)
+        given = playout.pull()
+        assert given is None or len(given) == rate_hz // 50
+    assert playout.counts.bad == 0
+    assert playout.waiting <= 12
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_whatever_comes_every_tick_gives_twenty_milliseconds(seed: int) -> None:
     rng = random.Random(seed)
