@@ -15,8 +15,9 @@ class PortStats:
 
     `lost` is cumulative (expected - received, may be negative with duplicates); `fraction_lost` is
     lost / expected over the whole life, 0..1; `jitter` is in timestamp units of `clock_rate`; `far_*` is
-    what the far end last reported about our stream. `late` (packets), `concealed_ms` and `buffer_ms` (delay of the
-    jitter buffer now) are of the mix path. Times are CLOCK_MONOTONIC seconds, None when no packet
+    what the far end last reported about our stream. `late` (packets), `concealed_ms`, `buffer_ms` (delay of the
+    jitter buffer now) and `faults` (errors of ours with its sound) are of the mix path. Times are
+    CLOCK_MONOTONIC seconds, None when no packet
     came or went; `received_ago_ms` and `sent_ago_ms` count from the last packet to the moment of these counts.
     """
 
@@ -53,6 +54,7 @@ class PortStats:
     late: int = 0
     concealed_ms: int = 0
     buffer_ms: int | None = None
+    faults: int = 0
 
     @property
     def jitter_ms(self) -> float:

@@ -100,7 +100,11 @@ class MixRunner:
             return stats
         counts = member.playout.counts
         return replace(
-            stats, late=counts.late, concealed_ms=counts.concealed_ms, buffer_ms=round(member.playout.delay_ms)
+            stats,
+            late=counts.late,
+            concealed_ms=counts.concealed_ms,
+            buffer_ms=round(member.playout.delay_ms),
+            faults=counts.faults,
         )
 
     def run(self, now_ns: int) -> None:
@@ -119,6 +123,8 @@ class MixRunner:
             return
         arrivals = self._datapath.arrivals()
         for _ in range(CATCH_UP):
+            # First, so that a tick that fails is not tried again and again.
+            self._tick_ns = due_ns + TICK_NS
             self._datapath.speak(mixer.tick(due_ns, arrivals))
             arrivals = []
             due_ns += TICK_NS

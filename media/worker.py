@@ -53,6 +53,7 @@ class Worker:
         # One buffer for life: a fresh large one for each message costs more than the message.
         self._buffer = memoryview(bytearray(MESSAGE_BYTES))
         self._orphaned_at: float | None = None
+        self._faults = 0
         self._answers: list[list[Any]] = []
         self._last_counts: dict[int, PortStats] = {}
         self._now: Callable[[], float] = time.monotonic
@@ -98,8 +99,12 @@ class Worker:
         try:
             self._mix.run(int(self._now() * 1e9))
         except Exception:
-            # A fault of ours in one tick must not end the worker, and with it the calls that need no mixing.
-            traceback.print_exc()
+            # A fault of ours in one tick must not end the worker, and with it the calls that need no mixing. Said at
+            # the first, second, fourth, eighth … time: what fails, may fail at each tick.
+            self._faults += 1
+            if self._faults.bit_count() == 1:
+                print(f"media worker: fault {self._faults} in the mix path, one tick is lost:", file=sys.stderr)
+                traceback.print_exc()
         self._report(0)
 
     def _read(self) -> bool:
@@ -187,7 +192,13 @@ class Worker:
         counts = self._last_counts.pop(event.port_id, None)
         if counts is None:
             return event
-        stats = replace(event.stats, late=counts.late, concealed_ms=counts.concealed_ms, buffer_ms=counts.buffer_ms)
+        stats = replace(
+            event.stats,
+            late=counts.late,
+            concealed_ms=counts.concealed_ms,
+            buffer_ms=counts.buffer_ms,
+            faults=counts.faults,
+        )
         return replace(event, stats=stats)
 
     def finish(self) -> None:

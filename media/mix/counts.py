@@ -16,3 +16,5 @@ class PlayoutCounts:
     inserted_ms: int = 0
     removed_ms: int = 0
     bad: int = 0
+    faults: int = 0
+    """Errors of ours with this member's sound."""

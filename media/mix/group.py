@@ -74,7 +74,11 @@ class Group:
         coded: dict[str, tuple[Codec, list[int], list[bytes]]] = {}
         odd: dict[int, dict[int, Samples]] = {}
         for row, member in enumerate(self.members):
-            given = member.playout.pull()
+            try:
+                given = member.playout.pull()
+            except Exception as error:
+                member.hear_anew(error)
+                continue
             if given is None:
                 continue
             if isinstance(given, bytes):
@@ -141,13 +145,18 @@ class Group:
             if speaker.batched:
                 batches.setdefault(speaker.codec.name, []).append(place)
                 continue
-            if alike[row]:
-                key = self._shared_key(row)
-                payloads = once.get(key)
-                if payloads is None:
-                    payloads = once[key] = self._shared_speaker(key, member).payloads(frames[place])
-            else:
-                payloads = speaker.payloads(frames[place])
+            try:
+                if alike[row]:
+                    key = self._shared_key(row)
+                    payloads = once.get(key)
+                    if payloads is None:
+                        payloads = once[key] = self._shared_speaker(key, member).payloads(frames[place])
+                else:
+                    payloads = speaker.payloads(frames[place])
+            except Exception as error:
+                member.speak_anew(error)
+                self._shared.pop(self._shared_key(row), None)
+                continue
             spoken.extend((member.port_id, payload, speaker.units, speaker.payload_type) for payload in payloads)
         for name, places in batches.items():
             codec = CODECS[name.lower()]

@@ -120,7 +120,10 @@ class Mixer:
             member = members.get(port_id)
             if member is not None:
                 early_ms = (tick_ns - arrival_ns) / 1e6
-                member.playout.packet(early_ms, ssrc, sequence, timestamp, payload_type, payload)
+                try:
+                    member.playout.packet(early_ms, ssrc, sequence, timestamp, payload_type, payload)
+                except Exception as error:
+                    member.hear_anew(error)
                 if payload_type in member.event_types:
                     self._ears.event_packet(port_id, payload)
         if self._changed:
@@ -131,7 +134,7 @@ class Mixer:
             spoken += group.speak(self._sounds, self._dialling)
             self._tell_talkers(group)
         if self._ears.listening:
-            self._events += self._ears.hear()
+            self._listen()
         if self._dialling:
             self._end_dialling()
         self._end_sounds()
@@ -163,6 +166,17 @@ class Mixer:
         for row in group.rooms.changed_talkers():
             member = group.members[row]
             self._events.append(Talking(port_id=member.port_id, revision=member.revision, talking=bool(talking[row])))
+
+    def _listen(self) -> None:
+        try:
+            self._events += self._ears.hear()
+        except Exception as error:
+            # Those who are listened to begin anew; what is said and heard goes on.
+            self._ears = Ears()
+            self._changed = True
+            for member in self._members.values():
+                if member.detect:
+                    member.failed(error)
 
     def _end_dialling(self) -> None:
         for port_id, digits_id in self._dialling.ended():

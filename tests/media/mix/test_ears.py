@@ -21,10 +21,16 @@ EVENTS = 101
 
 
 def state(
-    codec: str = "pcmu", *, mix: Mix | None = None, detect: tuple[str, ...] = ("dtmf",), **more: object
+    codec: str = "pcmu",
+    *,
+    mix: Mix | None = None,
+    detect: tuple[str, ...] = ("dtmf",),
+    ptime_ms: int = 20,
+    **more: object,
 ) -> PortState:
     spoken = Heard(payload_type=TYPES[codec], codec=codec)
-    return PortState(voice=Voice(hear=(spoken,), speak=spoken), mix=mix, detect=detect, **more)  # type: ignore[arg-type]
+    voice = Voice(hear=(spoken,), speak=spoken, ptime_ms=ptime_ms)
+    return PortState(voice=voice, mix=mix, detect=detect, **more)  # type: ignore[arg-type]
 
 
 def keys(digits: str, rate_hz: int, duration_ms: int = 80, gap_ms: int = 80) -> Samples:
