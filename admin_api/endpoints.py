@@ -10,6 +10,7 @@ from admin_api import devices, tokens
 from admin_api.body import JSON_TYPES, PATCH_TYPES
 from admin_api.calls import hang_up_call, list_calls, show_call, trace_call
 from admin_api.collection import Collection
+from admin_api.conferences import CHANGE, change_member, list_conferences, remove_member, show_conference
 from admin_api.documents import document_endpoints
 from admin_api.endpoint import Content, Endpoint, Reply
 from admin_api.history import (
@@ -30,6 +31,8 @@ from admin_api.resource import Resource
 from admin_api.resources import RESOURCES
 from admin_api.schemas import Schema, page, ref, shown_name, wish_name
 from admin_api.status import show_status
+from admin_api.supervise import WISH as SUPERVISE_WISH
+from admin_api.supervise import supervise_call
 from admin_api.versions import list_versions, restore_version
 
 _ATOMIC: Final = Param(
@@ -298,6 +301,50 @@ def _of_calls(base: str, suffix: str, query: tuple[Param, ...]) -> Iterator[Endp
                   replies={200: Reply(about="The record.", schema=ref("Cdr"))})  # fmt: skip
 
 
+def _of_supervision() -> Iterator[Endpoint]:
+    yield Endpoint(
+        name="supervise_call",
+        method="POST",
+        path="/tenants/{tenant}/calls/{call}/supervise",
+        handler=supervise_call,
+        summary="Ring an extension that shall hear a call, or change how it takes part",
+        tag="calls",
+        write=True,
+        tenant_writes=True,
+        content=Content(types=JSON_TYPES, schema=SUPERVISE_WISH, example={"extension": "1003", "mode": "listen"}),
+        replies={202: Reply(about="It rings, or its mode has changed.", schema=ref("Supervision"))},
+        problems=(409,),
+    )
+
+
+def _of_conferences() -> Iterator[Endpoint]:
+    """Rooms that somebody is in."""
+    listed = Endpoint(
+        name="list_conferences",
+        method="GET",
+        path="/conferences",
+        handler=list_conferences,
+        summary="List the conferences that somebody is in, with their members",
+        tag="conferences",
+        query=(LIMIT, _OFFSET, OF_TENANT),
+        replies={200: Reply(about="A page.", schema=page(ref("Conference")))},
+    )
+    yield listed
+    own = replace(listed, name="list_conferences_of_tenant", path="/tenants/{tenant}/conferences",
+                  query=(LIMIT, _OFFSET))  # fmt: skip
+    yield own
+    yield replace(own, name="show_conference", path=own.path + "/{room}", query=(), handler=show_conference,
+                  summary="Show a conference",
+                  replies={200: Reply(about="The room.", schema=ref("Conference"))})  # fmt: skip
+    member = replace(own, path=own.path + "/{room}/members/{leg}", query=(), write=True, tenant_writes=True)
+    yield replace(member, name="change_member", method="PATCH", handler=change_member,
+                  summary="Mute a member, make it deaf, louder or softer",
+                  content=Content(types=PATCH_TYPES, schema=CHANGE, example={"muted": True}),
+                  replies={200: Reply(about="The member.", schema=ref("ConferenceMember"))})  # fmt: skip
+    yield replace(member, name="remove_member", method="DELETE", handler=remove_member,
+                  summary="Put a member out of a conference", replies={204: _GONE})  # fmt: skip
+
+
 def _of_platform() -> Iterator[Endpoint]:
     status = Endpoint(
         name="show_status",
@@ -336,6 +383,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *_of_tokens("/tenants/{tenant}/tokens", "_of_tenant", ()),
     *_of_calls("", "", (OF_TENANT,)),
     *_of_calls("/tenants/{tenant}", "_of_tenant", ()),
+    *_of_supervision(),
+    *_of_conferences(),
     *_of_platform(),
     *document_endpoints(),
 )

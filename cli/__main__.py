@@ -10,6 +10,7 @@ from pathlib import Path
 from cli.apply import apply, diff
 from cli.calls import calls
 from cli.check import check
+from cli.conferences import conferences
 from cli.export import export
 from cli.hangup import hangup
 from cli.history import history, restore
@@ -38,6 +39,8 @@ USAGE = """usage: cordboard COMMAND ...
 
   status             how the running server does
   calls [--ended]    the calls of this moment, or those that are over
+  conferences [mute|unmute|deafen|undeafen|gain|kick --tenant KEY ROOM LEG]
+                     who is in which conference; what is done to a member
   trace CALL [--messages]
                      a call's SIP ladder, the server's decisions, the verdict on its media
   registrations      which phones are registered, and from where
@@ -77,6 +80,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "restore": restore,
     "status": status,
     "calls": calls,
+    "conferences": conferences,
     "trace": trace,
     "registrations": registrations,
     "hangup": hangup,

@@ -62,6 +62,10 @@ class Channel:
         made = json.dumps(body).encode() if isinstance(body, dict) else body
         return self._document(self._ask("POST", path, query, made))
 
+    def patch(self, *path: str, body: Json) -> Json:
+        """PATCH of a resource with JSON."""
+        return self._document(self._ask("PATCH", path, {}, json.dumps(body).encode()))
+
     def delete(self, *path: str) -> Json:
         """DELETE of a resource; {} where the answer has no body."""
         data = self._ask("DELETE", path, {})

@@ -181,8 +181,12 @@ class Conferences:
         """The room of that name; a new one where nobody is in it."""
         found = self._rooms.get((tenant, name))
         if found is None:
-            found = self._rooms[tenant, name] = Conference(node, tenant, name, next(self._numbers), rules)
+            found = self._rooms[tenant, name] = Conference(node, tenant, name, self.new_number(), rules)
         return found
+
+    def new_number(self) -> int:
+        """The number of a room in the mixer that no other room has, or ever had."""
+        return next(self._numbers)
 
     def ended(self, room: Conference) -> None:
         """A room that nobody is in any more is gone."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from media.event import MediaEvent
     from pbx.leg import Leg
     from sip.events import Event
@@ -80,7 +82,14 @@ class RemovedFromRoom:
     generation: int
 
 
-Signal = SipSignal | MediaSignal | DigitPressed | RemovedFromRoom | LegOffered | HangUpOrder | RecordingOrder
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something that somebody outside the call wants done between two signals; `act` raises nothing."""
+
+    act: Callable[[], None]
+
+
+Signal = SipSignal | MediaSignal | DigitPressed | RemovedFromRoom | LegOffered | HangUpOrder | RecordingOrder | Errand
 
 T = TypeVar("T")
 

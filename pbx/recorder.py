@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from media.mix_state import Tap
 from pbx.events import RecordingBroken, RecordingPaused, RecordingResumed, RecordingStarted, RecordingStopped
+from pbx.supervision import KIND as SUPERVISOR
 
 if TYPE_CHECKING:
     from media.offer_answer import Agreement
@@ -125,6 +126,8 @@ class Recorder:
         recording, agreement = self.running, leg.agreement
         if recording is None or agreement is None or recording.only not in (None, leg):
             return
+        if leg.kind == SUPERVISOR:
+            return  # What is whispered is no part of the call.
         alone = leg.peer is None or leg.peer is leg
         tap = leg.tap
         if tap is None:

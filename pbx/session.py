@@ -13,6 +13,7 @@ from pbx.call import Call
 from pbx.events import CallEnded, Checkpoint, LegEnded
 from pbx.inbox import (
     DigitPressed,
+    Errand,
     HangUpOrder,
     Inbox,
     LegOffered,
@@ -33,6 +34,7 @@ from sip.events import RequestFailed, ResponseReceived
 
 if TYPE_CHECKING:
     from pbx.node import Node
+    from pbx.supervision import Supervision
     from pbx.tenant import TenantView
 
 Reply = Callable[[ResponseReceived | RequestFailed], None]
@@ -87,6 +89,8 @@ class Session:
         self.end: LegEnd | None = None
         self.recorder: Recorder | None = None
         """Made for the first recording."""
+        self.supervision: Supervision | None = None
+        """While somebody hears the call, or is rung to hear it."""
 
     # -- what arrives
 
@@ -118,6 +122,8 @@ class Session:
                     raise CallOver(LegEnd(reason=Reason(reason), party=Party.SYSTEM))
                 case LegOffered():
                     self.adopt(signal)
+                case Errand(act):
+                    act()
                 case RecordingOrder():
                     obey(self, signal)
                 case SipSignal() | MediaSignal() | DigitPressed() | RemovedFromRoom():
@@ -125,6 +131,8 @@ class Session:
                     if leg.owner is not self or leg.generation != signal.generation or leg.down:
                         continue
                     if isinstance(signal, DigitPressed | RemovedFromRoom) or not self._attend(self, leg, signal):
+                        if self.supervision is not None and self.supervision.take(signal):
+                            continue
                         return signal
 
     def ask(self, leg: Leg, command: SendInDialog, then: Reply) -> None:
@@ -334,6 +342,8 @@ class Session:
         self.end = end
         if self.recorder is not None:
             self.recorder.close()
+        if self.supervision is not None:
+            self.supervision.end()
         self.ledger.release_all()
         facts = REASONS[end.reason]
         self.node.journal.emit(

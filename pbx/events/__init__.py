@@ -19,6 +19,7 @@ from pbx.events.recording import (
     RecordingStopped,
 )
 from pbx.events.registration import AuthenticationFailed, RegistrationChanged
+from pbx.events.supervision import SupervisionChanged, SupervisionEnded
 from pbx.events.wire import Wire
 
 EVENTS: Final[dict[int, type[Event]]] = {
@@ -41,6 +42,8 @@ EVENTS: Final[dict[int, type[Event]]] = {
     ConferenceJoined.code: ConferenceJoined,
     ConferenceLeft.code: ConferenceLeft,
     ConferenceMemberChanged.code: ConferenceMemberChanged,
+    SupervisionChanged.code: SupervisionChanged,
+    SupervisionEnded.code: SupervisionEnded,
     RegistrationChanged.code: RegistrationChanged,
     AuthenticationFailed.code: AuthenticationFailed,
     RecordingStarted.code: RecordingStarted,
@@ -89,6 +92,8 @@ __all__ = [
     "RecordingStopped",
     "RegistrationChanged",
     "SoundMissing",
+    "SupervisionChanged",
+    "SupervisionEnded",
     "Unknown",
     "Wire",
     "decode",
