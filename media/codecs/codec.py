@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from media.quality import Impairment
+
+PAYLOAD_MOST: Final = 1400
+"""Octets of a packet that still fits a datagram on any path."""
 
 Samples = NDArray[np.int16]
 Octets = NDArray[np.uint8]
@@ -59,6 +62,8 @@ class Codec:
     make_encoder: Callable[[int, str | None], Encoder]
     levels: Samples | None = None
     codes: Octets | None = None
+    frames_ms: tuple[int, ...] = ()
+    """Packet times that can be sent, ascending; () where any can."""
 
     @property
     def rate_hz(self) -> int:
@@ -72,6 +77,18 @@ class Codec:
     def samples_per_frame(self, ptime_ms: int) -> int:
         """Timestamp units that one packet of `ptime_ms` covers."""
         return self.clock_rate * ptime_ms // 1000
+
+    def packet_ms(self, ptime_ms: int) -> int:
+        """The longest packet of at most `ptime_ms` that can be sent: a frame of the codec, and no datagram too large.
+
+        `a=ptime` is a wish (RFC 8866 §6.4), and no receiver may mind shorter packets.
+        """
+        if self.octets_per_ms is not None:
+            while self.octets_per_ms * ptime_ms > PAYLOAD_MOST:
+                ptime_ms -= 10
+        if not self.frames_ms:
+            return ptime_ms
+        return max((one for one in self.frames_ms if one <= ptime_ms), default=self.frames_ms[0])
 
     def decoder(self, rate_hz: int) -> Decoder:
         """A decoder of one stream. Raises ValueError for a rate that is none of `rates_hz`."""

@@ -44,6 +44,7 @@ def opus_codec(library: OpusLibrary) -> Codec:
         clock_rate=48000,  # RFC 7587 §4.1: whatever the sample rate.
         rates_hz=RATES_HZ,
         octets_per_ms=None,
+        frames_ms=FRAMES_MS,
         impairment=IMPAIRMENTS["opus"],
         make_decoder=partial(OpusDecoder, library),
         make_encoder=partial(OpusEncoder, library),

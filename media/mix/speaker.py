@@ -19,6 +19,7 @@ class Speaker:
         self.codec = CODECS[speak.codec]
         self.payload_type = speak.payload_type
         self.rate_hz = rate_hz
+        ptime_ms = self.codec.packet_ms(ptime_ms)
         self.units = self.codec.samples_per_frame(ptime_ms)
         self.batched = self.codec.codes is not None and ptime_ms == TICK_MS
         """Whether a whole frame is one look into the codec's table, to be done for many listeners at once."""
