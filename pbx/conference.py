@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from media.mix_state import GAINS_DB, Mix
 from pbx import mixing
 from pbx.events import ConferenceJoined, ConferenceLeft, ConferenceMemberChanged
-from pbx.inbox import RemovedFromRoom
+from pbx.inbox import Nudge
 
 if TYPE_CHECKING:
     from pbx.leg import Leg
@@ -129,7 +129,7 @@ class Conference:
         if not member.removed:
             member.removed = True
             leg = member.leg
-            leg.owner.post(RemovedFromRoom(leg, leg.generation))
+            leg.owner.post(Nudge(leg, leg.generation))
 
     def _refresh(self, new: Member | None = None) -> None:
         """Somebody came or went: the rate and the music follow, and those ports whose state changes by it."""

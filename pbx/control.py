@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from pbx.targets import extension_targets
 from pbx.verbs.collecting import collect
 from pbx.verbs.playing import Playback, Played, louder, to_the_end
 from pbx.verbs.rooms import join_room
+from pbx.verbs.speaking import spoken
 from sip.commands import Respond
 from sip.name_addr import NameAddr
 from sip.uri import SipUri
@@ -32,6 +33,7 @@ from sip.uri import SipUri
 if TYPE_CHECKING:
     from pbx.conference import RoomRules
     from pbx.snapshot import ExtensionSnapshot, TrunkSnapshot
+    from pbx.speech.voice import Voice
     from pbx.tenant import TenantView
 
 # Statuses of a callee that a caller may see as they are; others become the status of the reason.
@@ -192,6 +194,28 @@ class CallControl:
         """Say a value by the rules of a language (`pbx.speech.say`). Raises SayError for what is none of its kind."""
         plan = say_plan(kind, value, language or self.tenant.prompt_language)
         return await self.play(plan, barge_in=barge_in, language=language)
+
+    async def speak(
+        self,
+        text: str,
+        variables: Mapping[str, str] | None = None,
+        *,
+        language: str | None = None,
+        voice: Voice | None = None,
+        fallback: str | None = None,
+        barge_in: bool = False,
+    ) -> Played:
+        """Speak a text with `${variables}` filled in; where the engine fails or is slow, play `fallback` or nothing."""
+        session, caller = self._session, self.caller
+        tongue = language or self.tenant.prompt_language
+        player = await spoken(session, caller, text, variables or {}, tongue, voice)
+        if player is None:
+            return (
+                Played.UNHEARD if fallback is None else await self.play(fallback, barge_in=barge_in, language=language)
+            )
+        session.checkpoint("speak")
+        playback = Playback(session, caller, player, session.node.sounds.next_id)
+        return await to_the_end(session, caller, playback, barge_in=barge_in)
 
     async def collect(
         self, rules: KeyRules, prompt: Sequence[str] = (), *, barge_in: bool = True, language: str | None = None

@@ -75,8 +75,8 @@ class RecordingOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class RemovedFromRoom:
-    """Somebody put a leg out of its conference: this only wakes the verb."""
+class Nudge:
+    """Something that the verb of a leg waits for has come about elsewhere: this only wakes it."""
 
     leg: Leg
     generation: int
@@ -89,7 +89,7 @@ class Errand:
     act: Callable[[], None]
 
 
-Signal = SipSignal | MediaSignal | DigitPressed | RemovedFromRoom | LegOffered | HangUpOrder | RecordingOrder | Errand
+Signal = SipSignal | MediaSignal | DigitPressed | Nudge | LegOffered | HangUpOrder | RecordingOrder | Errand
 
 T = TypeVar("T")
 

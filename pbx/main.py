@@ -262,6 +262,7 @@ class Server:
             ),
             recordings=self._recordings,
         )
+        self._node.speech = self._studio
         ingress = Ingress(
             node=self._node,
             configuration=configuration,

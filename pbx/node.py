@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pbx.clock import Clock
     from pbx.journal import Journal
     from pbx.location import Location
-    from pbx.plugs import MediaEngine, SoundSource, Transport
+    from pbx.plugs import MediaEngine, SoundSource, TextSpeaker, Transport
     from pbx.recording_place import RecordingPlace
 
 IdSource = Callable[[], str]
@@ -80,6 +80,8 @@ class Node:
         self.occupancy = Occupancy()
         self.rates = Rates()
         self.conferences = Conferences()
+        self.speech: TextSpeaker | None = None
+        """Who speaks texts; None: nobody does."""
         self.received = Traffic()
         self.sent = Traffic()
         self.workers_lost = 0

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from media.offer_answer import Agreement
     from media.port_state import Player, PortState
     from media.ready_file import ReadyFile
+    from pbx.speech.voice import Voice
     from sip.events import ResolveNeeded
     from sip.flow import Flow
 
@@ -39,6 +40,16 @@ class Transport(Protocol):
 
     def resolve(self, event: ResolveNeeded, then: Callable[[Flow | None, float], None]) -> None:
         """Find the flow to a next hop and call `then` with it and its time to live, at once or later."""
+        ...
+
+
+class TextSpeaker(Protocol):
+    """Speaks texts of calls (`pbx.records.studio_client.StudioClient`)."""
+
+    async def speak(
+        self, texts: Sequence[str], language: str, codecs: Sequence[str], voice: Voice | None = None
+    ) -> list[dict[str, ReadyFile]]:
+        """Each text as a file by codec, within about two seconds. Raises SpeechError."""
         ...
 
 

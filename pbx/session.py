@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
 
@@ -18,8 +18,8 @@ from pbx.inbox import (
     Inbox,
     LegOffered,
     MediaSignal,
+    Nudge,
     RecordingOrder,
-    RemovedFromRoom,
     Signal,
     SipSignal,
 )
@@ -41,8 +41,11 @@ Reply = Callable[[ResponseReceived | RequestFailed], None]
 """Takes the final answer to a request of ours within a dialog."""
 
 
-Arrival = SipSignal | MediaSignal | DigitPressed | RemovedFromRoom
+Arrival = SipSignal | MediaSignal | DigitPressed | Nudge
 """What a verb may have to look at."""
+
+
+T = TypeVar("T")
 
 
 class CallOver(Exception):
@@ -126,14 +129,29 @@ class Session:
                     act()
                 case RecordingOrder():
                     obey(self, signal)
-                case SipSignal() | MediaSignal() | DigitPressed() | RemovedFromRoom():
+                case SipSignal() | MediaSignal() | DigitPressed() | Nudge():
                     leg = signal.leg
                     if leg.owner is not self or leg.generation != signal.generation or leg.down:
                         continue
-                    if isinstance(signal, DigitPressed | RemovedFromRoom) or not self._attend(self, leg, signal):
+                    if isinstance(signal, DigitPressed | Nudge) or not self._attend(self, leg, signal):
                         if self.supervision is not None and self.supervision.take(signal):
                             continue
                         return signal
+
+    async def outcome_of(self, leg: Leg, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for something that is done outside the call, while that goes on.
+
+        Raises what the work raises, LegGone when the leg leaves before; the work is cancelled then.
+        """
+        task = self._loop.create_task(work)
+        task.add_done_callback(lambda _: self.post(Nudge(leg, leg.generation)))
+        try:
+            while not task.done():
+                await self.next()
+                self.need(leg)
+            return task.result()
+        finally:
+            task.cancel()
 
     def ask(self, leg: Leg, command: SendInDialog, then: Reply) -> None:
         """Send a request within a leg's dialog; `then` gets the final answer, or the lack of one.

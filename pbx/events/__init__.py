@@ -19,6 +19,7 @@ from pbx.events.recording import (
     RecordingStopped,
 )
 from pbx.events.registration import AuthenticationFailed, RegistrationChanged
+from pbx.events.speech import SpeechFailed
 from pbx.events.supervision import SupervisionChanged, SupervisionEnded
 from pbx.events.wire import Wire
 
@@ -42,6 +43,7 @@ EVENTS: Final[dict[int, type[Event]]] = {
     ConferenceJoined.code: ConferenceJoined,
     ConferenceLeft.code: ConferenceLeft,
     ConferenceMemberChanged.code: ConferenceMemberChanged,
+    SpeechFailed.code: SpeechFailed,
     SupervisionChanged.code: SupervisionChanged,
     SupervisionEnded.code: SupervisionEnded,
     RegistrationChanged.code: RegistrationChanged,
@@ -92,6 +94,7 @@ __all__ = [
     "RecordingStopped",
     "RegistrationChanged",
     "SoundMissing",
+    "SpeechFailed",
     "SupervisionChanged",
     "SupervisionEnded",
     "Unknown",

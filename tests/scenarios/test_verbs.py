@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
 from media.event import DigitReceived
 from media.port_state import Player
+from media.ready_file import ReadyFile
 from pbx.control import CallControl
+from pbx.events import SpeechFailed
 from pbx.key_entry import Ended, Entry, KeyRules
 from pbx.session import Session
+from pbx.speech.request import SpeechError
+from pbx.speech.voice import Voice
 from pbx.verbs.playing import Playback, Played
 from sip.commands import SendInDialog
 from sip.events import ByeReceived, InviteAnswered
@@ -166,3 +170,57 @@ async def test_a_number_is_said_and_loudness_is_of_g711() -> None:
     (player,) = seen
     assert player is not None
     assert (player.gain_db, player.start_ms) == (-6.0, 200)
+
+
+class Speaker:
+    """An engine that takes a second, or fails."""
+
+    def __init__(self, fails: bool) -> None:
+        self._fails = fails
+        self.asked: list[tuple[list[str], str, list[str]]] = []
+
+    async def speak(
+        self, texts: Sequence[str], language: str, codecs: Sequence[str], voice: Voice | None = None
+    ) -> list[dict[str, ReadyFile]]:
+        self.asked.append((list(texts), language, list(codecs)))
+        await asyncio.sleep(1.0)
+        if self._fails:
+            raise SpeechError("the engine has lost its voice")
+        ready = ReadyFile(path="/spoken.raw", duration_ms=500, frame_bytes=160, samples_per_frame=160, ptime_ms=20)
+        return [{"pcmu": ready} for _ in texts]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@virtually
+async def test_a_text_is_spoken_or_the_flow_goes_on(fails: bool) -> None:
+    heard: list[str] = []
+
+    async def script(control: CallControl) -> None:
+        speaker = control._session.node.speech = Speaker(fails)
+        assert await control.speak("Hello ${name}.", {"name": "Ann"}, fallback="welcome") is Played.FINISHED
+        expected = Played.UNHEARD if fails else Played.FINISHED
+        assert await control.speak("Bye.") is expected
+        assert speaker.asked[0] == (["Hello Ann."], "en", ["pcma", "pcmu"])
+        heard.append("all")
+
+    stage = await Stage(script).up()
+    await asyncio.sleep(1.5)
+    player = stage.player()
+    assert player is not None
+    assert player.path == ("/nowhere/en/welcome.raw" if fails else "/spoken.raw")
+    await stage.end()
+    assert heard == ["all"]
+    assert len(stage.board.journal.events(SpeechFailed)) == (2 if fails else 0)
+
+
+@virtually
+async def test_who_hangs_up_waits_for_no_engine() -> None:
+    async def script(control: CallControl) -> None:
+        control._session.node.speech = Speaker(False)
+        await control.speak("Hello.")
+
+    stage = await Stage(script).up()
+    await asyncio.sleep(0.5)
+    stage.ann.hang_up(stage.usage)
+    (record,) = await stage.board.settled()
+    assert (record.result, record.reason) == ("answered", "normal")
