@@ -146,7 +146,7 @@ class Group:
                 batches.setdefault(speaker.codec.name, []).append(place)
                 continue
             try:
-                if alike[row]:
+                if alike[row] and speaker.shareable:
                     key = self._shared_key(row)
                     payloads = once.get(key)
                     if payloads is None:

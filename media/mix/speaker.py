@@ -23,6 +23,8 @@ class Speaker:
         self.units = self.codec.samples_per_frame(ptime_ms)
         self.batched = self.codec.codes is not None and ptime_ms == TICK_MS
         """Whether a whole frame is one look into the codec's table, to be done for many listeners at once."""
+        self.shareable = TICK_MS % ptime_ms == 0
+        """Whether no packet spans two ticks: only then may another speaker go on where this one stopped."""
         self._encoder = self.codec.encoder(rate_hz, speak.fmtp)
         self._count = rate_hz * ptime_ms // 1000
         self._rest = np.zeros(0, dtype=np.int16)

@@ -43,3 +43,20 @@ def test_an_opus_phone_that_wants_thirty_milliseconds_hears_the_room() -> None:
     heard = np.concatenate([decoder.decode(payload) for payload in line.spoken[2]])
     assert len(heard) == pytest.approx(16000, abs=1600)
     assert np.abs(heard[-8000:]).max() > 4000
+
+
+@pytest.mark.parametrize("ptime_ms", [10, 20, 30, 40, 60])
+def test_who_speaks_now_and_then_in_a_conference_is_sent_to_at_the_pace_of_time(ptime_ms: int) -> None:
+    line = Line()
+    for port_id in (1, 2, 3):
+        mix = Mix(room=1, rate_hz=16000, conference=True)
+        line.mixer.put(port_id, 1, state("g722", mix=mix, detect=(), ptime_ms=ptime_ms))
+    rng = np.random.default_rng(5)
+    for port_id in (1, 2):
+        # Turns that begin anywhere in a packet.
+        turns = [tone(float(seconds), rate_hz=16000) for seconds in rng.uniform(0.1, 1.2, 80)]
+        line.says(port_id, "g722", np.concatenate([turn * (number % 2) for number, turn in enumerate(turns)]), 16000)
+    line.run(1500)
+    for port_id in (1, 2, 3):
+        sent_ms = sum(map(len, line.spoken[port_id])) / 8
+        assert sent_ms == pytest.approx(29_960, abs=ptime_ms), f"port {port_id}"
