@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from media.codecs import CODECS, Codec, Samples
@@ -124,14 +126,12 @@ class Group:
         """
         if not self._fresh:
             return
+        begun = Counter(member.room for member in self.members if member.playout.begun)
         for member in self._fresh:
             member.fresh -= 1
-            if self._others_begun(member):
+            if begun[member.room] > member.playout.begun:
                 member.fresh = 0
         self._fresh = [member for member in self._fresh if member.fresh > 0]
-
-    def _others_begun(self, member: Member) -> bool:
-        return any(other.playout.begun for other in self.members if other is not member and other.room == member.room)
 
     def _encode(self, rows: list[int], frames: Samples, spoken: list[Spoken]) -> None:
         batches: dict[str, list[int]] = {}

@@ -1,0 +1,47 @@
+"""Groups: what it takes to bring many members in at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from media.mix.mixer import TICK_NS, Mixer
+from media.mix_state import Mix
+from tests.media.mix.test_ears import Line, state
+
+
+class Looks:
+    """A playout that counts how often somebody asks whether it has begun."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @property
+    def begun(self) -> bool:
+        self.count += 1
+        return False
+
+    def pull(self) -> None:
+        return None
+
+
+def test_many_who_come_in_at_once_are_looked_at_once_each() -> None:
+    mixer = Mixer()
+    looks = Looks()
+    for port_id in range(1, 101):
+        mixer.put(port_id, 1, state("pcmu", mix=Mix(room=1, conference=True), detect=()))
+        member = mixer.member(port_id)
+        assert member is not None
+        member.playout = looks  # type: ignore[assignment]
+    mixer.tick(TICK_NS, [])
+    assert looks.count <= 2 * 100
+
+
+@pytest.mark.parametrize("others", [1, 2])
+def test_who_comes_in_waits_for_the_others_and_not_for_itself(others: int) -> None:
+    line = Line()
+    line.mixer.put(1, 1, state("pcmu", mix=Mix(room=1), detect=()))
+    line.mixer.put(2, 1, state("pcmu", mix=Mix(room=others), detect=()))
+    line.mixer.tick(TICK_NS, [(1, 0, 1, 0, 0, 0, False, bytes(160))])
+    spoken = [mixed for tick in range(2, 6) for mixed in line.mixer.tick(tick * TICK_NS, [])]
+    # The first hears nobody yet; the second hears it where they are in one room.
+    assert {port_id for port_id, *_ in spoken} == ({2} if others == 1 else set())
