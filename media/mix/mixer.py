@@ -62,13 +62,8 @@ class Mixer:
 
     def drop(self, port_id: int) -> None:
         """A port is gone."""
-        member = self._members.pop(port_id, None)
-        if member is None:
-            return
-        self._changed = True
-        room = member.mix.room if member.mix is not None else None
-        if room is not None and not any(one.mix is not None and one.mix.room == room for one in self._members.values()):
-            self._sounds.pop(room, None)
+        if self._members.pop(port_id, None) is not None:
+            self._changed = True
 
     def play(self, room: int, sounds: Iterable[RoomSound]) -> None:
         """What a room shall hear beside its members; a sound that is playing already goes on."""
@@ -82,6 +77,12 @@ class Mixer:
                     RoomSoundFailed(port_id=0, revision=0, room=room, sound_id=sound.id, why=str(error))
                 )
         self._sounds[room] = runs
+        self._changed = True  # A room without members is forgotten.
+
+    @property
+    def sounding(self) -> set[int]:
+        """Rooms that hear something beside their members."""
+        return {room for room, runs in self._sounds.items() if runs}
 
     def dial(self, port_id: int, digits_id: int, digits: str, *, duration_ms: int = 100, gap_ms: int = 100) -> None:
         """Let a member of a room hear keys as tones, and nothing else meanwhile; DigitsSent tells the end.
@@ -156,6 +157,9 @@ class Mixer:
                 self._groups[rate_hz] = Group(rate_hz)
             self._groups[rate_hz].arrange(members)
         self._ears.arrange(self._groups.values())
+        if self._sounds:
+            rooms = {member.room for member in self._members.values()}
+            self._sounds = {room: runs for room, runs in self._sounds.items() if room in rooms}
         self._dialling.keep({port_id for port_id, member in self._members.items() if member.mix is not None})
         self._changed = False
 
@@ -185,5 +189,8 @@ class Mixer:
 
     def _end_sounds(self) -> None:
         for room, runs in list(self._sounds.items()):
-            if any(run.over for run in runs):
-                self._sounds[room] = [run for run in runs if not run.over]
+            left = [run for run in runs if not run.over]
+            if left:
+                self._sounds[room] = left
+            else:
+                del self._sounds[room]
