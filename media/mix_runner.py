@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from media.event import PortEvent, PortStats, TapFailed
+from media.event import DigitsSent, PortEvent, PortStats, TapFailed
 from media.mix_state import BadMixState, RoomSound
 from media.port_state import BadPortState, PortState, SentDigits
 from media.tap_writer import WRITE_WITHIN_S, TapWriter
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TICK_NS: Final = 20_000_000
 CATCH_UP: Final = 5
 """Ticks made up at once after a stall; what is older is left out, and counted."""
+_TONELESS: Final = frozenset("!")
 _WRITE_NS: Final = int(WRITE_WITHIN_S * 1e9)
 
 
@@ -54,25 +55,30 @@ class MixRunner:
                 raise BadPortState(f"port {port_id}: {error} cannot be mixed here") from error
             if rest:
                 self._datapath.speak(rest)
-            self._dial(mixer, port_id, state.send_digits)
             if len(mixer) and self._tick_ns is None:
                 self._datapath.arrivals()
                 self._tick_ns = now_ns + TICK_NS
         self._datapath.put(port_id, revision, state)
+        if state.send_digits is not None and state.send_digits.tones:
+            self._dial(port_id, revision, state.send_digits, mixed=state.voice is not None and state.mix is not None)
         if state.tap is not None or len(self._taps):
             self._taps.put(port_id, state.tap, now_ns)
             if self._write_ns is None and len(self._taps):
                 self._write_ns = now_ns + _WRITE_NS
 
-    def _dial(self, mixer: Mixer, port_id: int, wanted: SentDigits | None) -> None:
-        """Begin keys that are sent as tones; a put with the same id lets them go on."""
-        if wanted is None or not wanted.tones or self._dialled.get(port_id) == wanted.id:
+    def _dial(self, port_id: int, revision: int, wanted: SentDigits, *, mixed: bool) -> None:
+        """Begin keys that are sent as tones; a put with the same id lets them go on.
+
+        What cannot be heard (no room any more, or a hook flash, which has no tone) is over at once: who waits for its
+        end must not wait for ever.
+        """
+        if mixed and self._dialled.get(port_id) == wanted.id:
             return
         self._dialled[port_id] = wanted.id
-        try:
-            mixer.dial(port_id, wanted.id, wanted.digits, duration_ms=wanted.duration_ms, gap_ms=wanted.gap_ms)
-        except ValueError as error:
-            raise BadPortState(f"port {port_id}: {error}") from error
+        if mixed and self._mixer is not None and not set(wanted.digits) & _TONELESS:
+            self._mixer.dial(port_id, wanted.id, wanted.digits, duration_ms=wanted.duration_ms, gap_ms=wanted.gap_ms)
+            return
+        self._events.append(DigitsSent(port_id=port_id, revision=revision, digits_id=wanted.id))
 
     def play(self, room: int, packed: Sequence[Any]) -> None:
         """What a room hears beside its members: packed RoomSounds. Raises BadPortState."""
