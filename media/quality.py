@@ -45,7 +45,8 @@ LOSSLESS_R: Final = 93.2
 def mean_opinion_score(codec: str | None, fraction_lost: float, jitter_ms: float, rtt_ms: float | None) -> float | None:
     """MOS-CQE between 1.0 and 4.5 of what arrived; None for a codec whose impairment is not known.
 
-    `fraction_lost` is 0..1. The delay is half the round trip, one frame, and a jitter buffer of twice the jitter.
+    `fraction_lost` is 0..1 of what was not heard: packets that came too late count as lost. The delay is half the round
+    trip, one frame, and a jitter buffer of twice the jitter.
     """
     impairment = IMPAIRMENTS.get(codec.lower()) if codec is not None else None
     if impairment is None:

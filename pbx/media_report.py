@@ -37,7 +37,9 @@ def leg_media(call: str, leg: Leg, stats: PortStats) -> LegMedia:
     latched = stats.latched_to
     mos = None
     if stats.packets_received:
-        mos = mean_opinion_score(codec_of(leg), stats.fraction_lost, jitter_ms, stats.rtt_ms)
+        unheard = max(0, stats.lost) + stats.late
+        fraction = unheard / (stats.packets_received + max(0, stats.lost))
+        mos = mean_opinion_score(codec_of(leg), fraction, jitter_ms, stats.rtt_ms)
     return LegMedia(
         call=call,
         leg=leg.id,
@@ -54,6 +56,7 @@ def leg_media(call: str, leg: Leg, stats: PortStats) -> LegMedia:
         silent_ms=stats.received_ago_ms,
         dropped_foreign=stats.dropped_foreign,
         dropped_payload_type=stats.dropped_payload_type,
+        late=stats.late,
     )
 
 
@@ -94,4 +97,5 @@ def _facts(media: LegMedia, codec: str | None, *, over: bool) -> MediaFacts:
         silent_ms=media.silent_ms,
         dropped_foreign=media.dropped_foreign,
         dropped_payload_type=media.dropped_payload_type,
+        late=media.late,
     )

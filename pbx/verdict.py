@@ -41,6 +41,8 @@ class MediaFacts:
     silent_ms: int | None = None
     dropped_foreign: int = 0
     dropped_payload_type: int = 0
+    late: int = 0
+    """Came, but too late for the mixer to be heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,8 @@ def judge(facts: MediaFacts) -> Verdict:
     loss, far_loss = _loss_pct(facts), _far_loss_pct(facts)
     mos = None
     if facts.packets_in:
-        mos = mean_opinion_score(facts.codec, (loss or 0.0) / 100, facts.jitter_ms or 0.0, facts.rtt_ms)
+        unheard = (max(0, facts.lost_in) + facts.late) / (facts.packets_in + max(0, facts.lost_in))
+        mos = mean_opinion_score(facts.codec, unheard, facts.jitter_ms or 0.0, facts.rtt_ms)
     return Verdict(
         hearing=hearing,
         fault=bool(faults),
@@ -151,6 +154,11 @@ def _lossy(facts: MediaFacts, hearing: Hearing) -> str | None:
     return f"{loss} % of its packets are lost on the way to us" if loss is not None and loss > LOSS_PCT else None
 
 
+def _tardy(facts: MediaFacts, hearing: Hearing) -> str | None:
+    late = 100.0 * facts.late / facts.packets_in if facts.packets_in else 0.0
+    return f"{late:.1f} % of its packets came too late to be heard: an uneven link" if late > LOSS_PCT else None
+
+
 def _far_lossy(facts: MediaFacts, hearing: Hearing) -> str | None:
     loss = _far_loss_pct(facts)
     return f"{loss} % of ours are lost on the way to it" if loss is not None and loss > LOSS_PCT else None
@@ -200,7 +208,7 @@ def _foreign(facts: MediaFacts, hearing: Hearing) -> str | None:
 
 
 Finder = Callable[[MediaFacts, Hearing], str | None]
-_FAULTS: Final[tuple[Finder, ...]] = (_never, _silent, _unsent, _wrong_codec, _lossy, _far_lossy, _jittery)
+_FAULTS: Final[tuple[Finder, ...]] = (_never, _silent, _unsent, _wrong_codec, _lossy, _tardy, _far_lossy, _jittery)
 _NOTES: Final[tuple[Finder, ...]] = (_not_agreed, _uncounted, _held, _behind_nat, _foreign)
 
 

@@ -94,7 +94,8 @@ class LegMedia(Event):
 
     `lost_in` is packets missing of what the leg sent us, `far_lost` what it reported missing of ours
     (RFC 3550 §6.4.1); `latched` is the ip:port it really sent from, `advertised` the one in its session
-    description. `direction` is what we could do at the end, `silent_ms` how long nothing had come by then.
+    description. `direction` is what we could do at the end, `silent_ms` how long nothing had come by then; `late`
+    packets came, but too late for the mixer to be heard.
     """
 
     code: ClassVar[int] = 24
@@ -115,3 +116,4 @@ class LegMedia(Event):
     silent_ms: int | None = None
     dropped_foreign: int = 0
     dropped_payload_type: int = 0
+    late: int = 0

@@ -32,6 +32,12 @@ def test_a_good_leg() -> None:
     assert verdict.mos > 4.3
 
 
+def test_a_late_packet_is_as_bad_as_a_lost_one() -> None:
+    late, lost = judge(replace(GOOD, late=50)), judge(replace(GOOD, packets_in=450, lost_in=50))
+    assert late.loss_pct == 0.0
+    assert late.mos == lost.mos
+
+
 def test_a_phone_that_reports_nothing() -> None:
     verdict = judge(replace(GOOD, far_lost=None))
     assert verdict.text == "its sound comes in, ours goes out (it does not report what it hears)"
@@ -76,6 +82,11 @@ NEVER: dict[str, Any] = {"packets_in": 0, "latched": None, "silent_ms": None, "j
             {"lost_in": 26, "far_lost": 49},
             "receiving",
             "4.9 % of its packets are lost on the way to us; 10.0 % of ours are lost on the way to it",
+        ),
+        (
+            {"late": 25},
+            "receiving",
+            "5.0 % of its packets came too late to be heard: an uneven link",
         ),
         (
             {"jitter_ms": 45.0},
