@@ -9,7 +9,7 @@ from typing import Final
 from media.codecs import CODECS
 from media.mix.playout import Playout
 from media.mix.speaker import Speaker, speaking_rate
-from media.mix.understood import Understood
+from media.mix.understood import ConvertedDecoder, Understood
 from media.mix_state import Mix, Voice
 from media.port_state import PortState
 
@@ -93,17 +93,17 @@ def hearing_rate(voice: Voice, room_hz: int) -> int:
 
 
 def understood(member: Member) -> dict[int, Understood]:
-    """What each payload type of the member means; codecs of another sample rate than the first are not understood."""
+    """What each payload type of the member means; codecs of another RTP clock than the first are not understood."""
     types: dict[int, Understood] = {}
     clock = _clock(member.voice)
     for one in member.voice.hear:
         codec = CODECS.get(one.codec)
         if one.codec == _NOISE:
             types[one.payload_type] = Understood(noise=True)
-        elif codec is not None and codec.clock_rate == clock and member.hear_hz in codec.rates_hz:
-            types[one.payload_type] = Understood(
-                codec=codec, decoder=codec.decoder(member.hear_hz), units_per_ms=clock // 1000
-            )
+        elif codec is not None and codec.clock_rate == clock:
+            own = member.hear_hz in codec.rates_hz
+            decoder = codec.decoder(member.hear_hz) if own else ConvertedDecoder(codec, member.hear_hz)
+            types[one.payload_type] = Understood(codec=codec, decoder=decoder, units_per_ms=clock // 1000)
     return types
 
 
