@@ -26,6 +26,16 @@ from admin_api.history import (
     show_cdr,
 )
 from admin_api.query import CURSOR, DRY_RUN, LIMIT, Param
+from admin_api.recordings import CURSOR as RECORDING_CURSOR
+from admin_api.recordings import (
+    OF_CALL,
+    ORDER,
+    delete_recording,
+    list_recordings,
+    order_recording,
+    play_recording,
+    show_recording,
+)
 from admin_api.registrations import delete_registration, list_registrations
 from admin_api.resource import Resource
 from admin_api.resources import RESOURCES
@@ -301,6 +311,45 @@ def _of_calls(base: str, suffix: str, query: tuple[Param, ...]) -> Iterator[Endp
                   replies={200: Reply(about="The record.", schema=ref("Cdr"))})  # fmt: skip
 
 
+def _of_recordings() -> Iterator[Endpoint]:
+    """Recordings of all tenants for the platform, of one for itself; orders to live calls."""
+    for base, suffix, more in (("", "", (OF_TENANT,)), ("/tenants/{tenant}", "_of_tenant", ())):
+        listed = Endpoint(
+            name=f"list_recordings{suffix}",
+            method="GET",
+            path=f"{base}/recordings",
+            handler=list_recordings,
+            summary="List recordings, the newest first",
+            tag="recordings",
+            query=(LIMIT, RECORDING_CURSOR, OF_CALL, *more),
+            replies={200: Reply(about="A page.", schema=page(ref("Recording"), total=False))},
+        )
+        yield listed
+        one = replace(listed, path=f"{base}/recordings/{{recording}}", query=())
+        yield replace(one, name=f"show_recording{suffix}", handler=show_recording, summary="Show a recording",
+                      replies={200: Reply(about="The recording.", schema=ref("Recording"))})  # fmt: skip
+        audio = Reply(about="The audio.", schema={"type": "string", "format": "binary"}, type="audio/wav")
+        yield replace(one, name=f"play_recording{suffix}", path=one.path + "/audio", handler=play_recording,
+                      summary="The audio of a recording, whole or a range", problems=(410,),
+                      replies={200: audio, 206: audio})  # fmt: skip
+        yield replace(one, name=f"delete_recording{suffix}", method="DELETE", handler=delete_recording,
+                      summary="Delete a recording for good", write=True, tenant_writes=True,
+                      replies={204: _GONE})  # fmt: skip
+    yield Endpoint(
+        name="order_recording",
+        method="POST",
+        path="/tenants/{tenant}/calls/{call}/recording",
+        handler=order_recording,
+        summary="Begin, pause, resume or end the recording of a live call",
+        tag="recordings",
+        write=True,
+        tenant_writes=True,
+        content=Content(types=JSON_TYPES, schema=ORDER, example={"action": "start"}),
+        replies={200: Reply(about="What it does now.", schema=ref("RecordingState"))},
+        problems=(409,),
+    )
+
+
 def _of_supervision() -> Iterator[Endpoint]:
     yield Endpoint(
         name="supervise_call",
@@ -384,6 +433,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *_of_calls("", "", (OF_TENANT,)),
     *_of_calls("/tenants/{tenant}", "_of_tenant", ()),
     *_of_supervision(),
+    *_of_recordings(),
     *_of_conferences(),
     *_of_platform(),
     *document_endpoints(),

@@ -16,6 +16,7 @@ from typing import Any, Final
 import pbx
 from pbx.cdr import Cdr
 from pbx.events import Envelope, RegistrationChanged, decode
+from pbx.recording_row import RecordingRow
 from pbx.records.frames import FrameError, pack_frame, read_frame
 from pbx.records.messages import DATABASE_VARIABLE, Explanation, RecordsStatus, cdr_from_wire
 
@@ -157,6 +158,21 @@ class RecordsClient:
     async def note_token_uses(self, uses: Mapping[str, int]) -> None:
         """Remember the last use of some tokens."""
         await self._ask("note_token_uses", dict(uses))
+
+    async def recordings(
+        self, *, tenant: str | None = None, call: str | None = None, before: str | None = None, limit: int = 100
+    ) -> list[RecordingRow]:
+        """Recordings, the newest first, behind the id `before`."""
+        return [RecordingRow(*row) for row in await self._ask("recording", "page", [tenant, call, before, limit])]
+
+    async def recording(self, ident: str) -> RecordingRow | None:
+        """One recording, None where there is none of that id."""
+        row = await self._ask("recording", "find", [ident])
+        return None if row is None else RecordingRow(*row)
+
+    async def remove_recording(self, ident: str) -> bool:
+        """Delete a recording with its file; whether there was one."""
+        return bool(await self._ask("recording", "remove", [ident]))
 
     async def configuration(self, name: str, *arguments: object) -> Any:
         """A request to the configuration; `pbx.records.configuration_client` knows them. Raises RecordsError."""

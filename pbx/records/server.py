@@ -23,8 +23,10 @@ from pbx.records.frames import FrameError, pack_frame, read_frame
 from pbx.records.ingest import Ingest, IngestError
 from pbx.records.messages import RecordsStatus, cdr_to_wire
 from pbx.records.readers import Readers
+from pbx.records.recordings import Recordings
 from pbx.store import CallQuery, History, StoreAway
 from pbx.store.api_memory import ApiMemory, StoredAnswer
+from pbx.store.recordings import RecordingStore
 from pbx.store.search import CdrSearch, EventSearch, HistorySearch
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class RecordsServer:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         now_ns: Callable[[], int] = time.time_ns,
+        recordings: Path | None = None,
     ) -> None:
         self._engine = engine
         self._history = History(engine)
@@ -69,6 +72,9 @@ class RecordsServer:
         self._memory = ApiMemory(engine)
         # Of its own, so that requests are answered while a batch is written.
         self._intake = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
+        self._recordings = Recordings(
+            RecordingStore(engine), recordings or spool.parent / "recordings", self._in_intake
+        )
         self._desk: Desk | None = None
         self._studio: Studio | None = None
 
@@ -76,6 +82,8 @@ class RecordsServer:
         """Serve until the channel closes; then take in the rest of the spool and return."""
         pump = asyncio.create_task(self._pump(), name="records-pump")
         pump.add_done_callback(self._pump_ended)
+        recordings = asyncio.create_task(self._recordings.run(), name="records-recordings")
+        recordings.add_done_callback(self._pump_ended)
         answers: set[asyncio.Task[None]] = set()
         try:
             while (message := await read_frame(self._reader)) is not None:
@@ -85,9 +93,9 @@ class RecordsServer:
         except FrameError as error:
             _log.error("channel from control: %s", error)
         finally:
-            for task in (pump, *answers):
+            for task in (pump, recordings, *answers):
                 task.cancel()
-            await asyncio.gather(pump, *answers, return_exceptions=True)
+            await asyncio.gather(pump, recordings, *answers, return_exceptions=True)
             self._intake.shutdown()
             self._readers.close()
             self._retry_at_s = 0.0
@@ -100,7 +108,7 @@ class RecordsServer:
             self._writer.close()
 
     def _pump_ended(self, pump: asyncio.Task[None]) -> None:
-        """A pump that failed ends the process: `control` starts another one."""
+        """A task that failed ends the process: `control` starts another one."""
         if not pump.cancelled() and (error := pump.exception()) is not None:
             _log.error("taking in the spool failed", exc_info=error)
             self._reader.feed_eof()
@@ -241,6 +249,9 @@ class RecordsServer:
             reason = str(error.orig).strip().partition("\n")[0]
             raise StoreAway(f"the database does not answer ({reason})") from error
 
+    async def _recording(self, name: str, arguments: list[Any]) -> Any:
+        return await self._recordings.answer(name, arguments)
+
     async def _configuration(self, name: str, arguments: list[Any]) -> Any:
         if self._desk is None:
             from pbx.records.desk import Desk  # heavy: only where configuration is asked for
@@ -269,6 +280,7 @@ REQUESTS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
     "keep_answer": RecordsServer._keep_answer,
     "kept_answer": RecordsServer._kept_answer,
     "note_token_uses": RecordsServer._note_token_uses,
+    "recording": RecordsServer._recording,
     "search_events": RecordsServer._search_events,
     "status": RecordsServer._status,
     "studio": RecordsServer._work_in_studio,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 """The revision of the last migration: a database that has it is not looked at further."""
 
 # synchronous=NORMAL: a power cut may take the last commits but never damages the file. A commit holds the

@@ -236,3 +236,26 @@ TOKEN_USES: Final = Table(
     Column("token", KEY, primary_key=True),
     Column("at_ms", BigInteger, nullable=False),
 )
+
+# One audio file each; `state` is ready, partial (something is missing, `faults` say what) or failed (no file).
+# `file` lies below the folder of the recordings; `legs` and `faults` are JSON.
+RECORDINGS: Final = Table(
+    "recordings",
+    METADATA,
+    Column("id", KEY, primary_key=True),
+    Column("call_id", KEY, nullable=False),
+    Column("tenant", KEY, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("began_at_ms", BigInteger, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("rate_hz", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("legs", Text, nullable=False),
+    Column("faults", Text, nullable=False),
+)
+Index("recordings_tenant", RECORDINGS.c.tenant, RECORDINGS.c.id)
+Index("recordings_call", RECORDINGS.c.call_id)
+Index("recordings_began", RECORDINGS.c.began_at_ms)

@@ -52,6 +52,8 @@ class ApiClient:
             connection.close()
         found = {name.lower(): value for name, value in answer.getheaders()}
         is_json = "json" in found.get("content-type", "")
+        if found.get("content-type", "").startswith("audio/"):
+            return Answer(answer.status, found, text)
         return Answer(answer.status, found, json.loads(text) if text and is_json else text.decode() or None)
 
     def get(self, path: str) -> Any:
