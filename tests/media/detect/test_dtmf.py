@@ -10,6 +10,8 @@ import pytest
 from media.detect.dtmf import KEYS, DigitHeard, DtmfReceiver
 from tests.media.detect.pulses import LAWS, Wave, amplitude, digits, heard, pulse, silence, through
 
+pytestmark = pytest.mark.e2e  # A thousand keys for each limit.
+
 Make = Callable[[str, np.random.Generator], Wave]
 ROUNDS = 96
 

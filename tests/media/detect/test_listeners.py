@@ -15,6 +15,8 @@ from media.detect.voice import VoiceListener
 from tests.media.detect.pulses import Wave, amplitude, silence, through
 from tests.media.speech import FOLDER, speech
 
+pytestmark = pytest.mark.e2e  # Long sounds through every listener.
+
 
 def tone(hz: float, ms: float, dbm0: float = -15.0) -> Wave:
     at = np.arange(round(ms * 8)) / 8000
@@ -118,7 +120,6 @@ class TestBeep:
         assert names(told[0]) == ["beep"]
 
 
-@pytest.mark.e2e  # It takes its time.
 def test_tones_are_hardly_ever_heard_in_speech() -> None:
     files = sorted(FOLDER.glob("[a-d]*.wav"), key=lambda path: path.stat().st_size)
     waves = [speech(path.stem).astype(np.float64) for path in files if path.stem not in ("beep", "beeperr")]

@@ -14,6 +14,8 @@ from media.recording.master import FORMATS, NothingRecorded, make_master
 from media.tap import OUT
 from tests.media.recording.tapes import WALL_NS, Samples, Tape, lag, meta, speech
 
+pytestmark = pytest.mark.e2e  # Hours of fake recordings.
+
 
 def tape(folder: Path, side: str, *codecs: str) -> Tape:
     return Tape(folder / f"{side}-1.tap", meta(side, *(codecs or ("pcmu",))))
