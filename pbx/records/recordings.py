@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import shutil
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import astuple
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from typing import Any, Final
 from sqlalchemy.exc import OperationalError
 
 from pbx.recording_row import RecordingRow
-from pbx.records.finaliser import NOTHING
+from pbx.records.finaliser_process import FinaliserDied, FinaliserProcess
 from pbx.store.recordings import RecordingStore
 
 PENDING: Final = "pending"
@@ -25,6 +24,10 @@ SUFFIX: Final = ".tap"
 FORMAT: Final = "wav"
 """A minute of two tracks at 8 kHz is 1.9 MB and takes 18 ms of CPU to make; FLAC takes twice, Opus 50 times as long."""
 LOOK_S: Final = 2.0
+TRIES: Final = 3
+FAILED: Final = "failed"
+IDLE_LOOKS: Final = 30
+"""So often nothing was to be made before the child that makes it is ended."""
 _log = logging.getLogger(__name__)
 
 
@@ -38,57 +41,70 @@ class Recordings:
         self._store = store
         self._folder = folder
         self._writing = writing
+        self._child = FinaliserProcess()
+        self._idle = 0
+        self._waiting: set[str] = set()
+        """Calls whose recordings could not be made yet, for a reason that was told."""
 
     async def run(self) -> None:
         """Look for what is to be made, for ever."""
-        while True:
-            try:
-                await self.look()
-            except (OSError, OperationalError) as error:
-                _log.error("recordings wait: %s", error)
-            await asyncio.sleep(LOOK_S)
+        try:
+            while True:
+                try:
+                    await self.look()
+                except (OSError, OperationalError) as error:
+                    _log.error("recordings wait: %s", error)
+                await asyncio.sleep(LOOK_S)
+        finally:
+            self._child.close()
 
     async def look(self) -> None:
         """Make the files of all calls that are over. Raises OSError, OperationalError."""
         pending = self._folder / PENDING
         if not pending.is_dir():
             return
-        for folder in sorted(pending.iterdir()):
-            owner = await asyncio.to_thread(self._store.owner, folder.name)
-            if owner is not None:
-                await self._finish(folder, owner)
+        folders = {path.name: path for path in await asyncio.to_thread(lambda: sorted(pending.iterdir()))}
+        owners = await asyncio.to_thread(self._store.owners, list(folders)) if folders else {}
+        for call, tenant in owners.items():
+            try:
+                await self._finish(folders[call], tenant)
+            except OSError as error:
+                self._complain(call, str(error))
+        self._idle = 0 if owners else self._idle + 1
+        if self._idle > IDLE_LOOKS:
+            self._child.close()
+
+    def _complain(self, call: str, why: str) -> None:
+        """Say once that a recording has to wait; it is tried again at the next look."""
+        if call not in self._waiting:
+            self._waiting.add(call)
+            _log.error("the recording of call %s waits, it is tried again: %s", call, why)
 
     async def _finish(self, folder: Path, tenant: str) -> None:
         """All recordings of one call; the taps go when the last row is written."""
+        failed = False
         for number, paths in sorted(_taps(folder).items()):
             row = await self._make(f"{folder.name}-{number}", folder.name, tenant, paths)
+            failed |= row.state == "failed"
             await self._writing(partial(self._store.put, row))
-        await asyncio.to_thread(shutil.rmtree, folder)
+        # What nothing could be made of is kept, for who wants to look into it.
+        await asyncio.to_thread(_keep if failed else shutil.rmtree, folder)
+        self._waiting.discard(folder.name)
 
     async def _make(self, ident: str, call: str, tenant: str, taps: list[Path]) -> RecordingRow:
         began = datetime.fromtimestamp(taps[0].stat().st_mtime, UTC)
         file = f"{tenant}/{began:%Y/%m/%d}/{ident}.{FORMAT}"
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "pbx.records.finaliser",
-            FORMAT,
-            str(self._folder / file),
-            *map(str, taps),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            told, complaint = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
         found: dict[str, Any] = {}
-        if process.returncode in (0, NOTHING):
-            found = json.loads(told)
-        made = process.returncode == 0
-        faults = found.get("faults", [found.get("why") or complaint.decode("utf-8", "replace").strip()[-500:]])
+        for _ in range(TRIES):
+            try:
+                found = await self._child.make(FORMAT, str(self._folder / file), [str(tap) for tap in taps])
+                break
+            except FinaliserDied as error:
+                found = {"why": f"the finaliser died {TRIES} times over it: {error}"}
+        if "error" in found:
+            raise OSError(found["error"])
+        made = "why" not in found
+        faults = found["faults"] if made else [found["why"]]
         if not made:
             _log.error("recording %s failed: %s", ident, faults[0])
         return RecordingRow(
@@ -147,3 +163,10 @@ def _taps(folder: Path) -> dict[int, list[Path]]:
         if number.isdigit():
             found.setdefault(int(number), []).append(path)
     return found
+
+
+def _keep(folder: Path) -> None:
+    """Put the taps of a call aside. Raises OSError."""
+    aside = folder.parent.parent / FAILED
+    aside.mkdir(exist_ok=True, mode=0o750)
+    folder.rename(aside / folder.name)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from sqlalchemy import Engine, delete, insert, select
 
 from pbx.recording_row import RecordingRow
 from pbx.store.tables import CALLS, RECORDINGS
+
+_AT_ONCE: Final = 500
 
 
 class RecordingStore:
@@ -17,10 +20,15 @@ class RecordingStore:
         self._engine = engine
         self._writing = engine.execution_options(writes=True)
 
-    def owner(self, call_id: str) -> str | None:
-        """The tenant of a call that is over, None while there is no record of it."""
+    def owners(self, call_ids: Sequence[str]) -> dict[str, str]:
+        """The tenants of those calls that are over: of the others there is no record yet."""
+        found: dict[str, str] = {}
         with self._engine.connect() as connection:
-            return connection.execute(select(CALLS.c.tenant).where(CALLS.c.call_id == call_id)).scalar()
+            for at in range(0, len(call_ids), _AT_ONCE):
+                wanted = CALLS.c.call_id.in_(call_ids[at : at + _AT_ONCE])
+                rows = connection.execute(select(CALLS.c.call_id, CALLS.c.tenant).where(wanted))
+                found.update((row.call_id, row.tenant) for row in rows)
+        return found
 
     def put(self, row: RecordingRow) -> None:
         """Write a row, in place of what a killed process may have written."""
