@@ -30,6 +30,7 @@ from tests.e2e.wait import wait_until
 PASSWORD = "correct-horse-battery"
 PARTS = {"tenant": "one", "extension": "1001", "device": "1001", "number": "*60", "did": "+4930", "trunk": "line",
          "room": "8000", "leg": "01", "token": "none", "call": "01M7X1G5KZ32VQQ0FS6K0YM6FJ",
+         "recording": "01M7X1G5KZ32VQQ0FS6K0YM6FJ-1",
          "version": "1"}  # fmt: skip
 
 
