@@ -185,13 +185,14 @@ def test_bad_payloads_are_counted() -> None:
     assert playout.counts.bad > 10
 
 
+@pytest.mark.e2e  # Ten seconds.
 def test_a_day_of_ticks_leaks_nothing() -> None:
     """1 % loss, jitter, drift and pauses; the buffer holds no more at the end than at the beginning."""
     rng = random.Random(9)
     playout = new_playout()
     payload = CODECS["pcmu"].encoder(8000).encode(tone(0.02))
     sent = 0
-    for tick in range(86_400 * 50 // 100):
+    for tick in range(86_400 * 50):
         talking = tick % 3000 < 2500
         if talking and rng.random() > 0.01:
             playout.packet(rng.uniform(0.0, 20.0), 1, sent & 0xFFFF, tick * 160 & 0xFFFFFFFF, 0, payload)
