@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from media.datapath_twin import Arrival, Spoken, TwinDatapath
+from media.datapath_twin import TwinDatapath
 from media.event import PortEvent, PortStats
+from media.frame_rows import Arrival, Spoken
 from media.port_state import PortState
 
 

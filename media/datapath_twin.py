@@ -8,9 +8,9 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import TypeAlias
 
 from media.event import PlayerFinished, PortClosed, PortEvent, PortStats
+from media.frame_rows import Arrival, Spoken
 from media.payload_map import PayloadFiles
 from media.player_cue import cue
 from media.port_state import Address, BadPortState, PortState
@@ -19,9 +19,6 @@ from media.tap import IN
 from media.twin_port import PlayerRun, TwinPort
 from media.twin_reports import hear_report, send_report
 from media.worker_protocol import SLOT_BYTES
-
-Arrival: TypeAlias = tuple[int, int, int, int, int, int, bool, bytes]
-Spoken: TypeAlias = tuple[int, bytes, int, int]
 
 _BUFFER_BYTES = 2048
 _TICK_S = 0.005

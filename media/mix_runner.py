@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from media.event import DigitsSent, PortEvent, PortStats, TapFailed
+from media.event import DigitsSent, PortClosed, PortEvent, PortStats, TapFailed
 from media.mix_state import BadMixState, RoomSound
 from media.port_state import BadPortState, PortState, SentDigits
 from media.tap_writer import WRITE_WITHIN_S, TapWriter
 
 if TYPE_CHECKING:
     from media.datapath import Datapath
+    from media.mix.member import Member
     from media.mix.mixer import Mixer
 
 TICK_NS: Final = 20_000_000
@@ -34,6 +35,8 @@ class MixRunner:
         self._events: list[PortEvent] = []
         self._dialled: dict[int, int] = {}
         """Port -> the last row of keys that was sent as tones."""
+        self._closed: dict[int, Member] = {}
+        """Ports whose last statistics have not been told yet."""
         self.reanchors = 0
 
     @property
@@ -89,29 +92,27 @@ class MixRunner:
         if self._mixer is not None:
             self._mixer.play(room, sounds)
 
-    def closed(self, port_id: int) -> PortStats | None:
-        """A port has been closed; the counts of its mix path, if it had any, in otherwise empty statistics."""
+    def closed(self, port_id: int) -> None:
+        """A port has been closed; what its jitter buffer counted is kept for `last_counted`."""
+        member = self.forget(port_id)
+        if member is not None:
+            self._closed[port_id] = member
+
+    def forget(self, port_id: int) -> Member | None:
+        """A port is gone, and nothing of it will be told here; gives the member that it was."""
         self._taps.closed(port_id)
         self._dialled.pop(port_id, None)
-        if self._mixer is None or port_id not in self._mixer:
-            return None
-        counts = self.counted(port_id, PortStats())
-        self._mixer.drop(port_id)
-        return counts
+        return None if self._mixer is None else self._mixer.drop(port_id)
+
+    def last_counted(self, closed: PortClosed) -> PortClosed:
+        """What a closed port leaves behind, with the counts of its jitter buffer."""
+        member = self._closed.pop(closed.port_id, None)
+        return closed if member is None else replace(closed, stats=_counted(member, closed.stats))
 
     def counted(self, port_id: int, stats: PortStats) -> PortStats:
         """A port's statistics with those of its jitter buffer."""
         member = None if self._mixer is None else self._mixer.member(port_id)
-        if member is None:
-            return stats
-        counts = member.playout.counts
-        return replace(
-            stats,
-            late=counts.late,
-            concealed_ms=counts.concealed_ms,
-            buffer_ms=round(member.playout.delay_ms),
-            faults=counts.faults,
-        )
+        return stats if member is None else _counted(member, stats)
 
     def run(self, now_ns: int) -> None:
         """Do what is due."""
@@ -154,6 +155,17 @@ class MixRunner:
 
     def _tap_failed(self, port_id: int, why: str) -> None:
         self._events.append(TapFailed(port_id=port_id, revision=0, why=why))
+
+
+def _counted(member: Member, stats: PortStats) -> PortStats:
+    counts = member.playout.counts
+    return replace(
+        stats,
+        late=counts.late,
+        concealed_ms=counts.concealed_ms,
+        buffer_ms=round(member.playout.delay_ms),
+        faults=counts.faults,
+    )
 
 
 def _make_mixer() -> Mixer:

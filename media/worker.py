@@ -12,11 +12,10 @@ import time
 import traceback
 from array import array
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from media.datapath import Datapath, open_datapath
-from media.event import PortClosed, PortEvent, PortStats, pack_event, pack_stats
+from media.event import PortClosed, PortEvent, pack_event, pack_stats
 from media.mix_runner import MixRunner
 from media.port_state import BadPortState, PortState
 from media.worker_protocol import (
@@ -55,7 +54,6 @@ class Worker:
         self._orphaned_at: float | None = None
         self._faults = 0
         self._answers: list[list[Any]] = []
-        self._last_counts: dict[int, PortStats] = {}
         self._now: Callable[[], float] = time.monotonic
         self._commands: dict[int, Callable[[list[Any], list[int]], None]] = {
             OPEN: self._open,
@@ -149,13 +147,11 @@ class Worker:
     def _close(self, command: list[Any], _fds: list[int]) -> None:
         self._datapath.close(command[1])
         # Its statistics go out with the event that the data path has left; the jitter buffer's go along.
-        counts = self._mix.closed(command[1])
-        if counts is not None:
-            self._last_counts[command[1]] = counts
+        self._mix.closed(command[1])
 
     def _forget(self, command: list[Any], _fds: list[int]) -> None:
         self._datapath.forget(command[1])
-        self._mix.closed(command[1])
+        self._mix.forget(command[1])
 
     def _look(self, command: list[Any], _fds: list[int]) -> None:
         _, question, port_ids, last = command
@@ -187,19 +183,7 @@ class Worker:
 
     def _whole(self, event: PortEvent) -> PortEvent:
         """A port's last statistics with those of its jitter buffer."""
-        if not self._last_counts or not isinstance(event, PortClosed):
-            return event
-        counts = self._last_counts.pop(event.port_id, None)
-        if counts is None:
-            return event
-        stats = replace(
-            event.stats,
-            late=counts.late,
-            concealed_ms=counts.concealed_ms,
-            buffer_ms=counts.buffer_ms,
-            faults=counts.faults,
-        )
-        return replace(event, stats=stats)
+        return self._mix.last_counted(event) if isinstance(event, PortClosed) else event
 
     def finish(self) -> None:
         """Close all ports, report what they leave behind, and end the relay thread."""

@@ -24,7 +24,7 @@ class ResamplerBank:
         if keys == self._order:
             return
         wanted = set(keys)
-        free = [row for row in range(self._resampler.rows) if row not in self._rows.values()]
+        free = list(set(range(self._resampler.rows)).difference(self._rows.values()))
         for key in [key for key in self._rows if key not in wanted]:
             row = self._rows.pop(key)
             free.append(row)

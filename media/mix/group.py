@@ -7,15 +7,13 @@ from collections import Counter
 import numpy as np
 
 from media.codecs import CODECS, Codec, Samples
+from media.frame_rows import Spoken
 from media.mix.bank import ResamplerBank
 from media.mix.dialling import Dialling
 from media.mix.member import Member
 from media.mix.room import RoomGroup
 from media.mix.sound_run import SoundRun
 from media.mix.speaker import Speaker
-
-Spoken = tuple[int, bytes, int, int]
-"""What `Datapath.speak` takes: (port id, payload, timestamp units, payload type)."""
 
 SharedKey = tuple[int, int, str, str | None, int]
 

@@ -103,7 +103,7 @@ def understood(member: Member) -> dict[int, Understood]:
         elif codec is not None and codec.clock_rate == clock:
             own = member.hear_hz in codec.rates_hz
             decoder = codec.decoder(member.hear_hz) if own else ConvertedDecoder(codec, member.hear_hz)
-            types[one.payload_type] = Understood(codec=codec, decoder=decoder, units_per_ms=clock // 1000)
+            types[one.payload_type] = Understood(codec=codec, decoder=decoder)
     return types
 
 

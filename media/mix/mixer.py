@@ -6,17 +6,14 @@ from collections.abc import Iterable
 
 from media.detect.dtmf_tone import DtmfTones
 from media.event import DigitsSent, PortEvent, RoomSoundFailed, Talking
+from media.frame_rows import Arrival, Spoken
 from media.mix.dialling import Dialling
 from media.mix.ears import Ears
-from media.mix.group import Group, Spoken
+from media.mix.group import Group
 from media.mix.member import Member
 from media.mix.sound_run import SoundRun
 from media.mix_state import RoomSound
 from media.port_state import PortState
-
-Arrival = tuple[int, int, int, int, int, int, bool, bytes]
-
-TICK_NS = 20_000_000
 
 
 class Mixer:
@@ -60,10 +57,11 @@ class Mixer:
         self._changed = True
         return []
 
-    def drop(self, port_id: int) -> None:
-        """A port is gone."""
-        if self._members.pop(port_id, None) is not None:
-            self._changed = True
+    def drop(self, port_id: int) -> Member | None:
+        """A port is gone; gives the member that it was."""
+        member = self._members.pop(port_id, None)
+        self._changed |= member is not None
+        return member
 
     def play(self, room: int, sounds: Iterable[RoomSound]) -> None:
         """What a room shall hear beside its members; a sound that is playing already goes on."""

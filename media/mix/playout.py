@@ -8,13 +8,12 @@ import numpy as np
 
 from media.codecs import CODECS, BadPayload, Codec, Decoder, Samples
 from media.mix.counts import PlayoutCounts
-from media.mix.delay import DelayGauge
+from media.mix.delay import TICK_MS, DelayGauge
 from media.mix.filler import Filler
 from media.mix.splice import SHORTEST_MS, longer, shorter
 from media.mix.timeline import Timeline
 from media.mix.understood import Understood
 
-TICK_MS: Final = 20
 FIRST_DELAY_MS: Final = 40
 """Before anything is known of the network."""
 MOST_DELAY_MS: Final = 200

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
 from media.codecs import CODECS, Samples
+from media.mix.delay import TICK_MS
 from media.mix_state import Heard
-
-TICK_MS: Final = 20
 
 
 class Speaker:

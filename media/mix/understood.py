@@ -14,7 +14,6 @@ class Understood:
 
     codec: Codec | None = None
     decoder: Decoder | None = None
-    units_per_ms: int = 8
     noise: bool = False
 
 

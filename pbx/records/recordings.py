@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import shutil
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import astuple
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from pbx.recording_row import RecordingRow
 from pbx.records.finaliser_process import FinaliserDied, FinaliserProcess
@@ -28,6 +29,9 @@ TRIES: Final = 3
 FAILED: Final = "failed"
 IDLE_LOOKS: Final = 30
 """So often nothing was to be made before the child that makes it is ended."""
+SETTLED_S: Final = 1.0
+"""A tap that was written to so lately may not have its last packets yet: a busy worker closes it behind the record."""
+_ALL: Final = "all calls"
 _log = logging.getLogger(__name__)
 
 
@@ -52,20 +56,23 @@ class Recordings:
             while True:
                 try:
                     await self.look()
-                except (OSError, OperationalError) as error:
-                    _log.error("recordings wait: %s", error)
+                    self._waiting.discard(_ALL)
+                except (OSError, SQLAlchemyError) as error:
+                    self._complain(_ALL, str(error))
                 await asyncio.sleep(LOOK_S)
         finally:
             self._child.close()
 
     async def look(self) -> None:
-        """Make the files of all calls that are over. Raises OSError, OperationalError."""
+        """Make the files of all calls that are over. Raises OSError, SQLAlchemyError."""
         pending = self._folder / PENDING
         if not pending.is_dir():
             return
         folders = {path.name: path for path in await asyncio.to_thread(lambda: sorted(pending.iterdir()))}
         owners = await asyncio.to_thread(self._store.owners, list(folders)) if folders else {}
         for call, tenant in owners.items():
+            if not _settled(folders[call]):
+                continue
             try:
                 await self._finish(folders[call], tenant)
             except OSError as error:
@@ -78,7 +85,7 @@ class Recordings:
         """Say once that a recording has to wait; it is tried again at the next look."""
         if call not in self._waiting:
             self._waiting.add(call)
-            _log.error("the recording of call %s waits, it is tried again: %s", call, why)
+            _log.error("recording of %s waits, it is tried again: %s", call, why)
 
     async def _finish(self, folder: Path, tenant: str) -> None:
         """All recordings of one call; the taps go when the last row is written."""
@@ -163,6 +170,12 @@ def _taps(folder: Path) -> dict[int, list[Path]]:
         if number.isdigit():
             found.setdefault(int(number), []).append(path)
     return found
+
+
+def _settled(folder: Path) -> bool:
+    """Whether nothing has been written for a while. Raises OSError."""
+    newest = max((path.stat().st_mtime for path in folder.iterdir()), default=0.0)
+    return time.time() - newest >= SETTLED_S
 
 
 def _keep(folder: Path) -> None:

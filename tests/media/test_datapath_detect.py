@@ -8,9 +8,9 @@ import numpy as np
 
 from media.codecs import CODECS
 from media.datapath import Datapath
-from media.datapath_twin import Arrival
 from media.detect.dtmf_tone import DtmfTones
 from media.event import DigitReceived
+from media.frame_rows import Arrival
 from media.mix_runner import TICK_NS, MixRunner
 from media.mix_state import Heard, Mix, Voice
 from media.port_state import Digits, PortState

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from media.codecs import CODECS, Samples
-from media.mix.group import Spoken
+from media.frame_rows import Spoken
 from media.mix.mixer import Mixer
 from media.mix.playout import Playout
 from media.mix.speaker import Speaker

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from media.mix.mixer import TICK_NS, Mixer
+from media.mix.mixer import Mixer
+from media.mix_runner import TICK_NS
 from media.mix_state import Mix, RoomSound
 from tests.media.mix.test_ears import Line, state
 

@@ -39,7 +39,9 @@ class Desk:
     def tap(self, call: str, data: bytes) -> Path:
         path = self.folder / "pending" / call
         path.mkdir(parents=True, exist_ok=True)
-        (path / "leg-1.tap").write_bytes(data)
+        tap = path / "leg-1.tap"
+        tap.write_bytes(data)
+        os.utime(tap, (1_700_000_000, 1_700_000_000))
         return path
 
     def over(self) -> None:
@@ -62,6 +64,14 @@ def test_a_call_that_goes_on_is_left_alone(desk: Desk) -> None:
     desk.look()
     assert path.is_dir()
     assert desk.store.page(tenant=None, call=None, before=None, limit=9) == []
+
+
+def test_a_tap_that_is_still_written_to_is_left_alone(desk: Desk) -> None:
+    desk.over()
+    path = desk.tap(desk.cdr.call_id, b"")
+    os.utime(path / "leg-1.tap")
+    desk.look()
+    assert path.is_dir()
 
 
 def test_taps_without_sound_are_kept_aside_and_told(desk: Desk) -> None:
