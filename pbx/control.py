@@ -13,11 +13,12 @@ from media.offer_answer import CodecMismatch
 from media.sdp import SdpError
 from pbx import duration, hold, mixing, negotiation, recording_policy, reoffer
 from pbx.call import Call
-from pbx.dial import Dial, DialTarget
+from pbx.dial import Dial
 from pbx.events import CallAnswered, CallBridged, CallRouted, LegAnswered
 from pbx.key_entry import Entry, KeyRules
 from pbx.leg import Leg, LegState
 from pbx.leg_end import LegEnd
+from pbx.outbound import DialTarget, caller_address
 from pbx.reasons import REASONS, Party, Reason
 from pbx.session import CallOver, Session
 from pbx.speech.say import say_plan
@@ -27,8 +28,6 @@ from pbx.verbs.playing import Playback, Played, louder, to_the_end
 from pbx.verbs.rooms import join_room
 from pbx.verbs.speaking import spoken
 from sip.commands import Respond
-from sip.name_addr import NameAddr
-from sip.uri import SipUri
 
 if TYPE_CHECKING:
     from pbx.conference import RoomRules
@@ -267,8 +266,7 @@ class CallControl:
 
     def caller_address(self) -> str:
         """The From of outbound legs: the caller's number in the tenant's domain."""
-        uri = SipUri(user=self.call.caller or "anonymous", host=self.tenant.domain)
-        return str(NameAddr(display=self.call.caller_name or "", uri=uri))
+        return caller_address(self._session)
 
     def can_hear(self, codecs: tuple[str, ...]) -> bool:
         """Whether the caller can be played something before the answer."""

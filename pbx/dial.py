@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from media.allocator import NoPortsLeft
@@ -15,11 +14,11 @@ from pbx.events import LegAnswered, LegRinging
 from pbx.inbox import SipSignal
 from pbx.leg import Leg, LegState
 from pbx.leg_end import LegEnd
+from pbx.outbound import NO_PORTS, DialTarget, invite, open_leg
 from pbx.reasons import Party, Reason
-from sip.commands import Respond, SendInvite
+from sip.commands import Respond
 from sip.errors import SipError
 from sip.events import InviteAnswered, InviteProgress
-from sip.flow import Flow, Target
 from sip.offer_answer import Role
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ ANSWERED_ELSEWHERE = LegEnd(reason=Reason.PICKED_UP, party=Party.SYSTEM, q850=26
 """Q.850 cause 26: non-selected user clearing."""
 
 NO_ANSWER = LegEnd(reason=Reason.NO_ANSWER, party=Party.SYSTEM, q850=19)
-NO_PORTS = LegEnd(reason=Reason.MEDIA_FAILED, party=Party.SYSTEM, status=503, q850=47)
 UNDIALLABLE = LegEnd(reason=Reason.NO_ROUTE, party=Party.SYSTEM, status=404, q850=3)
 NO_PROGRESS = LegEnd(reason=Reason.OFFLINE, party=Party.SYSTEM, q850=20)
 
@@ -45,24 +43,6 @@ _RANK: dict[Reason, int] = {
     Reason.INVALID_NUMBER: 4,
     Reason.OFFLINE: 9,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DialTarget:
-    """One thing to ring: a device's binding or a trunk's peer."""
-
-    hop: Flow | Target
-    uri: str
-    number: str
-    host: str | None
-    """Our address as the target reaches it; None: that of the caller's leg."""
-    codecs: tuple[str, ...]
-    dtmf: str = "auto"
-    device: str | None = None
-    trunk: str | None = None
-    routes: tuple[str, ...] = ()
-    to: str | None = None
-    """Whom the far end is told it is: an extension's address of record; None: the Request-URI."""
 
 
 class DialFailed(Exception):
@@ -144,53 +124,19 @@ class Dial:
         if not formats:
             self._failures.append(LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65))
             return
-        leg = session.node.new_leg(
-            session,
-            session.call.id,
-            kind="callee",
-            inbound=False,
-            usage=0,
-            host=target.host or caller.host,
-            source=None,
-            number=target.number,
-            device=target.device,
-            trunk=target.trunk,
-            codecs=target.codecs,
-            sip_call_id=None,
-        )
-        leg.dtmf = target.dtmf
         try:
-            session.open_port(leg, caller)
+            leg = open_leg(session, target, caller, "callee")
+            invite(session, leg, target, self._from, formats)
         except NoPortsLeft:
-            session.leg_down(leg, NO_PORTS)
             self._failures.append(NO_PORTS)
             return
-        invite = self._invite(leg, target, formats)
-        try:
-            leg.usage = session.node.send(invite)
         except SipError as error:
-            session.drop_port(leg)
             session.log.warning("cannot be dialled", uri=target.uri, why=str(error))
             self._failures.append(UNDIALLABLE)
             return
-        session.add_leg(leg)
         self._legs.append(leg)
         if not again:
             self._plain[leg.id] = target
-
-    def _invite(self, leg: Leg, target: DialTarget, formats: tuple[Format, ...]) -> SendInvite:
-        session = self._session
-        return SendInvite(
-            target=target.hop,
-            uri=target.uri,
-            from_=self._from,
-            to=f"<{target.to or target.uri}>",
-            contact_user=session.call.caller,
-            body=negotiation.write_offer(leg, formats),
-            headers=tuple(("route", route) for route in target.routes),
-            call_id=leg.sip_call_id,
-            max_forwards=session.call.max_forwards - 1,
-        )
 
     def _formats(self, codecs: tuple[str, ...]) -> tuple[Format, ...]:
         """What the caller offered and the target may use; our own list where the caller left the offer to us."""

@@ -5,6 +5,7 @@ The pair goes from the relay into a room of the mixer and back; their phones are
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -15,20 +16,20 @@ from media.offer_answer import CodecMismatch
 from media.sdp import SdpError
 from pbx import mixing, negotiation
 from pbx.conference import NARROW_HZ, WIDE_HZ
+from pbx.dial import ANSWERED_ELSEWHERE, NO_ANSWER
 from pbx.digits import takes_info
 from pbx.events import LegAnswered, LegRinging, SupervisionChanged, SupervisionEnded
 from pbx.inbox import DigitPressed, SipSignal
 from pbx.leg import Leg, LegState
 from pbx.leg_end import LegEnd
+from pbx.outbound import caller_address, invite, open_leg
 from pbx.reasons import Party, Reason
-from sip.commands import SendInvite
+from pbx.reoffer import MISMATCH
 from sip.errors import SipError
 from sip.events import InviteAnswered, InviteProgress
-from sip.name_addr import NameAddr
-from sip.uri import SipUri
 
 if TYPE_CHECKING:
-    from pbx.dial import DialTarget
+    from pbx.outbound import DialTarget
     from pbx.session import Arrival, Session
 
 KIND: Final = "supervisor"
@@ -44,10 +45,6 @@ class Mode(Enum):
 
 
 _KEYS: Final = {"4": Mode.LISTEN, "5": Mode.WHISPER, "6": Mode.BARGE}
-_NO_ANSWER: Final = LegEnd(reason=Reason.NO_ANSWER, party=Party.SYSTEM, q850=19)
-_ELSEWHERE: Final = LegEnd(reason=Reason.PICKED_UP, party=Party.SYSTEM, q850=26)
-_MISMATCH: Final = LegEnd(reason=Reason.CODEC_MISMATCH, party=Party.SYSTEM, status=488, q850=65)
-_NO_PORTS: Final = LegEnd(reason=Reason.MEDIA_FAILED, party=Party.SYSTEM, status=503, q850=47)
 
 
 class CannotSupervise(Exception):
@@ -112,66 +109,30 @@ class Supervision:
         return True
 
     def _start(self, target: DialTarget) -> None:
-        session, caller = self._session, self._pair[0]
-        leg = session.node.new_leg(
-            session,
-            session.call.id,
-            kind=KIND,
-            inbound=False,
-            usage=0,
-            host=target.host or caller.host,
-            source=None,
-            number=target.number,
-            device=target.device,
-            trunk=target.trunk,
-            codecs=target.codecs,
-            sip_call_id=None,
-        )
-        leg.dtmf = target.dtmf
-        try:
-            session.open_port(leg, caller)
-        except NoPortsLeft:
-            session.leg_down(leg, _NO_PORTS)
-            return
+        session = self._session
         names = tuple(name for name in target.codecs if name in COMPANIONS or name in mixing.decodable())
-        uri = SipUri(user=session.call.caller or "anonymous", host=session.tenant.domain)
         try:
-            leg.usage = session.node.send(
-                SendInvite(
-                    target=target.hop,
-                    uri=target.uri,
-                    from_=str(NameAddr(display=session.call.caller_name or "", uri=uri)),
-                    to=f"<{target.to or target.uri}>",
-                    contact_user=session.call.caller,
-                    body=negotiation.write_offer(leg, negotiation.own_formats(names)),
-                    headers=tuple(("route", route) for route in target.routes),
-                    call_id=leg.sip_call_id,
-                    max_forwards=session.call.max_forwards - 1,
-                )
-            )
-        except (SipError, CodecMismatch) as error:
-            session.drop_port(leg)
+            leg = open_leg(session, target, self._pair[0], KIND)
+            invite(session, leg, target, caller_address(session), negotiation.own_formats(names))
+        except (NoPortsLeft, SipError, CodecMismatch) as error:
             session.log.warning("supervisor cannot be rung", uri=target.uri, why=str(error))
             return
-        session.add_leg(leg)
         self._ringing.append(leg)
 
     def _answered(self, leg: Leg, event: InviteAnswered) -> None:
         session = self._session
         leg.state = LegState.UP
         leg.takes_info = takes_info(event.response)
-        try:
+        with suppress(SdpError, CodecMismatch):
             negotiation.take_answer(leg, negotiation.body_of(event.response))
-        except (SdpError, CodecMismatch):
-            session.hang_up(leg, _MISMATCH)
-        if leg.down or mixing.voice_of(leg.agreement) is None:
-            session.hang_up(leg, _MISMATCH)
+        if mixing.voice_of(leg.agreement) is None:
+            session.hang_up(leg, MISMATCH)
             self._gone(leg)
             return
         self._leg = leg
         for other in self._ringing:
             if other is not leg:
-                session.hang_up(other, _ELSEWHERE)
+                session.hang_up(other, ANSWERED_ELSEWHERE)
         self._ringing.clear()
         assert leg.agreement is not None
         codec = leg.agreement.formats[0].name if leg.agreement.formats else None
@@ -199,7 +160,7 @@ class Supervision:
 
     def _unanswered(self) -> None:
         for leg in list(self._ringing):
-            self._session.hang_up(leg, _NO_ANSWER)
+            self._session.hang_up(leg, NO_ANSWER)
             self._gone(leg)
 
     def _gone(self, leg: Leg) -> None:

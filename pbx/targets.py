@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pbx.codec_policy import policy
-from pbx.dial import DialTarget
 from pbx.location import Binding
+from pbx.outbound import DialTarget
 from sip.dialog import target_of
 from sip.flow import Flow, Target
 from sip.uri import SipUri
